@@ -1,0 +1,106 @@
+/**
+ * The engine interface: what the daemon asks of a backend, whether native (in a child process) or scripted (for tests).
+ * Token arrays live on this side only; the client protocol never carries them.
+ */
+
+/** What a loaded model is. Sizes in bytes, lengths in tokens. */
+export interface ModelInfo {
+  readonly modelDir: string;
+  readonly architecture: string;
+  readonly layers: number;
+  readonly hiddenSize: number;
+  readonly vocabularySize: number;
+  /** Longest context the model's config allows. */
+  readonly maxContextTokens: number;
+  readonly weightsBytes: number;
+  readonly kvBytesPerToken: number;
+  /** "cpu" or "cuda:N". */
+  readonly device: string;
+  /** For the CPU: the instruction set in use, such as "avx2". */
+  readonly instructionSet: string;
+  readonly threads: number;
+  /** Ids that end a generation, from generation_config.json or config.json. */
+  readonly endTokenIds: readonly number[];
+}
+
+/** Made before the work; the work is refused when `requiredBytes > availableBytes`. */
+export interface MemoryPlan {
+  readonly contextTokens: number;
+  readonly chunkTokens: number;
+  readonly weightsBytes: number;
+  readonly kvBytes: number;
+  readonly workspaceBytes: number;
+  readonly requiredBytes: number;
+  readonly availableBytes: number;
+  readonly fits: boolean;
+}
+
+/** A KV state in the engine: an immutable list of segments. Opaque; freed by `release`. */
+export interface KvState {
+  readonly id: number;
+  readonly tokenCount: number;
+}
+
+export interface PrefillProgress {
+  readonly processedTokens: number;
+  readonly totalTokens: number;
+}
+
+export interface Sampling {
+  /** 0 is greedy. */
+  readonly temperature: number;
+  readonly topK?: number;
+  readonly topP?: number;
+  readonly seed?: number;
+}
+
+export type StopReason = "end-token" | "max-tokens" | "cancelled";
+
+export interface Generated {
+  readonly tokenIds: readonly number[];
+  readonly stopReason: StopReason;
+  /** Prefill of the appended tokens, up to the first sampled token. */
+  readonly firstTokenMs: number;
+  readonly decodeMs: number;
+  /** base + appended + generated (less the last token, which was sampled but not fed). */
+  readonly kv: KvState;
+}
+
+export interface EngineMemory {
+  /** Peak resident bytes of the engine process so far. */
+  readonly peakBytes: number;
+  readonly kvBytes: number;
+  readonly kvStates: number;
+}
+
+/** Every method rejects with an EngineError whose `code` is from the catalogue (daemon/protocol/errors.ts). */
+export interface Engine {
+  load(modelDir: string, options: { device: "auto" | "cpu" | `cuda${string}`; threads?: number }): Promise<ModelInfo>;
+  plan(contextTokens: number, chunkTokens: number): Promise<MemoryPlan>;
+  /** Appends `tokens` to `base` (null: empty) as a new immutable segment. `base` stays valid and is not copied. */
+  prefill(
+    base: KvState | null,
+    tokens: Uint32Array,
+    options: { chunkTokens: number; signal: AbortSignal; onProgress: (progress: PrefillProgress) => void },
+  ): Promise<KvState>;
+  /** The first `tokenCount` tokens of `state`, sharing its segments. */
+  view(state: KvState, tokenCount: number): Promise<KvState>;
+  /** Forks `base`, appends `tokens`, then samples until an end token, `maxTokens` or the signal. */
+  generate(
+    base: KvState,
+    tokens: Uint32Array,
+    options: {
+      maxTokens: number;
+      chunkTokens: number;
+      sampling: Sampling;
+      signal: AbortSignal;
+      onToken: (tokenId: number) => void;
+    },
+  ): Promise<Generated>;
+  release(state: KvState): Promise<void>;
+  memory(): Promise<EngineMemory>;
+  /** Ends the engine (and its process); pending calls reject with `engine-stopped`. */
+  dispose(): Promise<void>;
+  /** Fires once if the engine dies by itself; pending calls have been rejected with `engine-died` by then. */
+  readonly onDied: (listener: (reason: string) => void) => void;
+}
