@@ -1,0 +1,74 @@
+// The walls between the C++ rooms, read from the #include lines. ARCHITECTURE.md gives the reasons.
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { root, trackedFiles } from "./tracked-files.mjs";
+
+const isCpp = (/** @type {string} */ file) => /\.(h|cc|cpp|cu|cuh|inc)$/.test(file);
+const includeLine = /^\s*#\s*include\s*"([^"]+)"/;
+/** Folders that CMake puts on the include path; an include is looked up beside its file first, then here. */
+const includeRoots = ["", "kernels", "kernels/cpu", "native", "native/engine"];
+
+/** The room that a file of ours lies in: its longest matching prefix. */
+const rooms = ["kernels/cpu", "kernels/cuda", "kernels/reference", "kernels/bench"].concat([
+  "native/engine",
+  "native/reference",
+  "native/src",
+  "native/bench",
+  "test",
+]);
+const roomOf = (/** @type {string} */ file) => rooms.find((room) => file.startsWith(`${room}/`)) ?? "";
+
+/** Which rooms a file may include from. A room always sees itself. */
+const mayInclude = {
+  "kernels/cpu": [],
+  "kernels/cuda": [],
+  // The oracles share no code with what they judge.
+  "kernels/reference": [],
+  "native/reference": [],
+  "kernels/bench": ["kernels/cpu", "kernels/cuda"],
+  // The next wall narrows this: one file per backend.
+  "native/engine": ["kernels/cpu", "kernels/cuda"],
+  "native/src": ["native/engine"],
+  "native/bench": ["native/engine", "kernels/cpu", "kernels/cuda"],
+  test: rooms,
+};
+
+/** @returns {{ file: string, line: number, target: string }[]} every include of one of our files */
+function includesOfOurs() {
+  const files = trackedFiles().filter(isCpp);
+  const known = new Set(files);
+  return files.flatMap((file) =>
+    readFileSync(path.join(root, file), "utf8")
+      .split("\n")
+      .flatMap((text, index) => {
+        const name = includeLine.exec(text)?.[1];
+        if (name === undefined) return [];
+        const target = [path.posix.dirname(file), ...includeRoots]
+          .map((folder) => path.posix.join(folder, name))
+          .find((candidate) => known.has(candidate));
+        return target === undefined ? [] : [{ file, line: index + 1, target }];
+      }),
+  );
+}
+
+const failures = [];
+/** @type {Map<string, Set<string>>} */
+const kernelUsers = new Map();
+for (const { file, line, target } of includesOfOurs()) {
+  const from = roomOf(file);
+  const to = roomOf(target);
+  if (from === to) continue;
+  if (from in mayInclude && to !== "" && !mayInclude[from].includes(to)) {
+    failures.push(`${file}:${line}: ${from} may not include ${target}`);
+  }
+  if (from === "native/engine" && to.startsWith("kernels/")) {
+    kernelUsers.set(to, (kernelUsers.get(to) ?? new Set()).add(file));
+  }
+}
+for (const [kernels, users] of kernelUsers) {
+  if (users.size > 1)
+    failures.push(`${kernels} is included by more than one file of the engine: ${[...users].join(", ")}`);
+}
+
+for (const failure of failures) console.error(failure);
+process.exit(failures.length > 0 ? 1 : 0);

@@ -1,0 +1,53 @@
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { ESLint } from "eslint";
+import { describe, expect, it } from "vitest";
+
+// The walls of eslint.config.js, tried by breaking them. The text is linted under the path of a file that exists, since
+// the type-checked rules know only files of a tsconfig.
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const eslint = new ESLint({ cwd: root });
+
+async function rulesBroken(filePath: string, text: string): Promise<string[]> {
+  const [result] = await eslint.lintText(text, { filePath: path.join(root, filePath) });
+  return [...new Set(result!.messages.map((message) => message.ruleId ?? message.message))];
+}
+
+const wall = "import-x/no-restricted-paths";
+
+describe("walls between the rooms", () => {
+  it("keeps the engine out of the protocol", async () => {
+    const text = 'import type { Engine } from "../engine/engine.ts";\nexport type E = Engine;\n';
+    expect(await rulesBroken("daemon/protocol/errors.ts", text)).toContain(wall);
+  });
+
+  it("keeps packages and Node's modules out of the protocol", async () => {
+    const text = 'import type { Socket } from "node:net";\nexport type S = Socket;\n';
+    expect(await rulesBroken("daemon/protocol/errors.ts", text)).toContain("no-restricted-imports");
+  });
+
+  it("lets the engine's room use the protocol", async () => {
+    const text = 'import type { ErrorCode } from "../protocol/errors.ts";\nexport type C = ErrorCode;\n';
+    expect(await rulesBroken("daemon/engine/engine.ts", text)).toEqual([]);
+  });
+
+  it("lets one file only know the addon", async () => {
+    const text = 'import type { Addon } from "../../native/addon.d.ts";\nexport type A = Addon;\n';
+    expect(await rulesBroken("daemon/engine/engine.ts", text)).toContain(wall);
+    expect(await rulesBroken("daemon/engine/native-worker.ts", text)).not.toContain(wall);
+  });
+
+  it("lets nothing import test/", async () => {
+    const text = 'import { here } from "../../test/house/walls.test.ts";\nexport const there = here;\n';
+    expect(await rulesBroken("daemon/engine/engine.ts", text)).toContain(wall);
+  });
+
+  it("refuses an unchecked `as` and `any`", async () => {
+    expect(await rulesBroken("daemon/engine/engine.ts", "export const x = JSON.parse('1') as number;\n")).toContain(
+      "@typescript-eslint/consistent-type-assertions",
+    );
+    expect(await rulesBroken("daemon/engine/engine.ts", "export const x: any = 1;\n")).toContain(
+      "@typescript-eslint/no-explicit-any",
+    );
+  });
+});
