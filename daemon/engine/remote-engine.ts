@@ -1,0 +1,156 @@
+/** The engine interface spoken over a channel: numbers the calls, carries cancellation, and settles every call. */
+import { Failure, isErrorCode } from "../failure/failure.ts";
+import type { Engine, EngineMemory, Generated, KvState, MemoryPlan, ModelInfo } from "./engine.ts";
+import type { CallName, CallRequest, EngineCalls, EngineChannel, FromWorker } from "./wire.ts";
+
+interface PendingCall {
+  resolve(value: unknown): void;
+  reject(failure: Failure): void;
+  onProgress?(processedTokens: number, totalTokens: number): void;
+  onToken?(tokenId: number): void;
+}
+
+interface CallOptions {
+  signal?: AbortSignal;
+  onProgress?: PendingCall["onProgress"];
+  onToken?: PendingCall["onToken"];
+}
+
+export class RemoteEngine implements Engine {
+  readonly #channel: EngineChannel;
+  readonly #pending = new Map<number, PendingCall>();
+  readonly #diedListeners: ((reason: string) => void)[] = [];
+  #nextCall = 1;
+  #ended: Failure | null = null;
+  #disposing = false;
+
+  constructor(channel: EngineChannel) {
+    this.#channel = channel;
+    channel.onMessage((message) => {
+      this.#receive(message);
+    });
+    channel.onClosed((reason) => {
+      this.#closed(reason);
+    });
+  }
+
+  async load(
+    modelDir: string,
+    options: { device: "auto" | "cpu" | `cuda${string}`; threads?: number },
+  ): Promise<ModelInfo> {
+    return this.#call("load", { modelDir, device: options.device, threads: options.threads ?? 0 });
+  }
+
+  async plan(contextTokens: number, chunkTokens: number): Promise<MemoryPlan> {
+    return this.#call("plan", { contextTokens, chunkTokens });
+  }
+
+  async prefill(
+    base: KvState | null,
+    tokens: Uint32Array,
+    options: Parameters<Engine["prefill"]>[2],
+  ): Promise<KvState> {
+    return this.#call(
+      "prefill",
+      { base: base?.id ?? null, tokens, chunkTokens: options.chunkTokens },
+      {
+        signal: options.signal,
+        onProgress: (processedTokens, totalTokens) => {
+          options.onProgress({ processedTokens, totalTokens });
+        },
+      },
+    );
+  }
+
+  async view(state: KvState, tokenCount: number): Promise<KvState> {
+    return this.#call("view", { state: state.id, tokenCount });
+  }
+
+  async generate(base: KvState, tokens: Uint32Array, options: Parameters<Engine["generate"]>[2]): Promise<Generated> {
+    const { maxTokens, chunkTokens, sampling, signal, onToken } = options;
+    return this.#call("generate", { base: base.id, tokens, maxTokens, chunkTokens, sampling }, { signal, onToken });
+  }
+
+  async release(state: KvState): Promise<void> {
+    await this.#call("release", { state: state.id });
+  }
+
+  async memory(): Promise<EngineMemory> {
+    return this.#call("memory", null);
+  }
+
+  async dispose(): Promise<void> {
+    this.#disposing = true;
+    this.#end(new Failure("engine-stopped", "The engine was stopped before it had finished."));
+    await this.#channel.close();
+  }
+
+  readonly onDied = (listener: (reason: string) => void): void => {
+    this.#diedListeners.push(listener);
+  };
+
+  #call<Name extends CallName>(
+    name: Name,
+    params: EngineCalls[Name]["params"],
+    options: CallOptions = {},
+  ): Promise<EngineCalls[Name]["result"]> {
+    if (this.#ended) return Promise.reject(this.#ended);
+    const call = this.#nextCall++;
+    const { signal } = options;
+    return new Promise<EngineCalls[Name]["result"]>((resolve, reject) => {
+      const cancel = (): void => {
+        this.#channel.send({ kind: "cancel", call });
+      };
+      const settle = (): void => {
+        this.#pending.delete(call);
+        signal?.removeEventListener("abort", cancel);
+      };
+      this.#pending.set(call, {
+        resolve: (value) => {
+          settle();
+          // eslint-disable-next-line @typescript-eslint/consistent-type-assertions -- wire.ts pairs calls and results; both sides are ours
+          resolve(value as EngineCalls[Name]["result"]);
+        },
+        reject: (failure) => {
+          settle();
+          reject(failure);
+        },
+        ...(options.onProgress ? { onProgress: options.onProgress } : {}),
+        ...(options.onToken ? { onToken: options.onToken } : {}),
+      });
+      // eslint-disable-next-line @typescript-eslint/consistent-type-assertions -- the signature pairs name and params; a union cannot
+      this.#channel.send({ kind: "call", call, name, params } as CallRequest);
+      if (signal?.aborted) cancel();
+      else signal?.addEventListener("abort", cancel, { once: true });
+    });
+  }
+
+  #receive(message: FromWorker): void {
+    const pending = this.#pending.get(message.call);
+    if (!pending) return; // settled already: the engine ended meanwhile
+    switch (message.kind) {
+      case "result":
+        pending.resolve(message.value);
+        return;
+      case "error":
+        pending.reject(new Failure(isErrorCode(message.code) ? message.code : "internal", message.message));
+        return;
+      case "progress":
+        pending.onProgress?.(message.processedTokens, message.totalTokens);
+        return;
+      case "token":
+        pending.onToken?.(message.tokenId);
+    }
+  }
+
+  #closed(reason: string): void {
+    if (this.#disposing) return;
+    this.#end(new Failure("engine-died", `The engine's process ended unexpectedly (${reason}).`));
+    for (const listener of this.#diedListeners) listener(reason);
+  }
+
+  #end(failure: Failure): void {
+    this.#ended ??= failure;
+    for (const pending of [...this.#pending.values()]) pending.reject(this.#ended);
+  }
+}

@@ -1,0 +1,16 @@
+/** `workspace/executeCommand`: each command and the request that it mirrors. */
+import { askRequest } from "./ask.ts";
+import { cacheRequest } from "./cache.ts";
+import { openRequest } from "./context.ts";
+import { modelsRequest } from "./models.ts";
+import { statusRequest } from "./status.ts";
+import { stopRequest } from "./stop.ts";
+
+export const commands = {
+  "longsight.ask": askRequest.method,
+  "longsight.open": openRequest.method,
+  "longsight.status": statusRequest.method,
+  "longsight.models": modelsRequest.method,
+  "longsight.cache": cacheRequest.method,
+  "longsight.stop": stopRequest.method,
+} as const;

@@ -1,0 +1,60 @@
+/** What the daemon is doing. */
+import type { MessageDeclaration } from "./message.ts";
+
+/** client -> daemon: one look at the daemon; never waits for the engine. */
+export const statusRequest = {
+  method: "longsight/status",
+  direction: "client-to-daemon",
+  kind: "request",
+} as const satisfies MessageDeclaration;
+
+export type EngineState =
+  | { readonly state: "stopped"; readonly lastDeath: string | null }
+  | { readonly state: "starting"; readonly model: string }
+  | {
+      readonly state: "ready";
+      readonly model: string;
+      readonly architecture: string;
+      readonly device: string;
+      readonly instructionSet: string;
+      readonly threads: number;
+      readonly maxContextTokens: number;
+      readonly peakMemoryBytes: number;
+      readonly kvBytes: number;
+    };
+
+export interface SessionStatus {
+  readonly repository: string;
+  readonly model: string;
+  readonly contextTokens: number;
+  /** Tokens whose KV is held. */
+  readonly heldTokens: number;
+  readonly heldBytes: number;
+  readonly lastUsedMsAgo: number;
+}
+
+export interface StatusResult {
+  readonly version: string;
+  readonly pid: number;
+  readonly uptimeMs: number;
+  readonly socket: string;
+  readonly logFile: string;
+  readonly connections: number;
+  readonly running: number;
+  readonly queued: number;
+  readonly engine: EngineState;
+  readonly sessions: readonly SessionStatus[];
+}
+
+/** daemon -> client: the daemon's health changed, such as when the engine died. rust-analyzer's extension of LSP. */
+export const serverStatusNotification = {
+  method: "experimental/serverStatus",
+  direction: "daemon-to-client",
+  kind: "notification",
+} as const satisfies MessageDeclaration;
+
+export interface ServerStatusParams {
+  readonly health: "ok" | "warning" | "error";
+  readonly quiescent: boolean;
+  readonly message?: string;
+}
