@@ -17,6 +17,11 @@ const failures = trackedFiles()
     const found = lines.flatMap((line, index) =>
       unfinished.test(line) ? [`${file}:${index + 1}: unfinished work: ${line.trim()}`] : [],
     );
+    for (const [index, line] of lines.entries()) {
+      if (/eslint-disable(?!.* -- )/.test(line) && file !== "scripts/source-rules.mjs") {
+        found.push(`${file}:${index + 1}: say after " -- " why the rule does not fit here`);
+      }
+    }
     if (lines.length - 1 > maxLines) found.push(`${file}: ${lines.length - 1} lines, more than ${maxLines}: split it`);
     if (catchAllName.test(file)) found.push(`${file}: name the file after its one job`);
     return found;

@@ -31,10 +31,18 @@ describe("walls between the rooms", () => {
     expect(await rulesBroken("daemon/engine/engine.ts", text)).toEqual([]);
   });
 
-  it("lets one file only know the addon", async () => {
+  it("keeps the addon inside the engine's room", async () => {
     const text = 'import type { Addon } from "../../native/addon.d.ts";\nexport type A = Addon;\n';
-    expect(await rulesBroken("daemon/engine/engine.ts", text)).toContain(wall);
-    expect(await rulesBroken("daemon/engine/native-worker.ts", text)).not.toContain(wall);
+    expect(await rulesBroken("daemon/protocol/errors.ts", text)).toContain(wall);
+    expect(await rulesBroken("daemon/engine/engine.ts", text)).toEqual([]);
+  });
+
+  it("lets one file only load the addon", async () => {
+    const text =
+      'import { createRequire } from "node:module";\n' +
+      'export const addon: unknown = createRequire(import.meta.url)("../build/Release/longsight.node");\n';
+    expect(await rulesBroken("daemon/engine/engine.ts", text)).toContain("no-restricted-syntax");
+    expect(await rulesBroken("daemon/engine/native-worker.ts", text)).toEqual([]);
   });
 
   it("lets nothing import test/", async () => {
