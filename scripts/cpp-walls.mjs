@@ -33,7 +33,7 @@ const mayInclude = {
   test: rooms,
 };
 
-/** @returns {{ file: string, line: number, target: string }[]} every include of one of our files */
+/** @returns {{ file: string, line: number, name: string, target: string | undefined }[]} every include of one of our files */
 function includesOfOurs() {
   const files = trackedFiles().filter(isCpp);
   const known = new Set(files);
@@ -46,7 +46,7 @@ function includesOfOurs() {
         const target = [path.posix.dirname(file), ...includeRoots]
           .map((folder) => path.posix.join(folder, name))
           .find((candidate) => known.has(candidate));
-        return target === undefined ? [] : [{ file, line: index + 1, target }];
+        return [{ file, line: index + 1, name, target }];
       }),
   );
 }
@@ -54,7 +54,12 @@ function includesOfOurs() {
 const failures = [];
 /** @type {Map<string, Set<string>>} */
 const kernelUsers = new Map();
-for (const { file, line, target } of includesOfOurs()) {
+for (const { file, line, name, target } of includesOfOurs()) {
+  if (target === undefined) {
+    // A wall that cannot see where an include leads is none.
+    failures.push(`${file}:${line}: "${name}" is no file of ours: use <${name}>, or name its folder in cpp-walls.mjs`);
+    continue;
+  }
   const from = roomOf(file);
   const to = roomOf(target);
   if (from === to) continue;

@@ -48,10 +48,10 @@ for (const document of documents) {
       for (const [, script] of line.matchAll(/\bnpm run ([\w:-]+)/g)) {
         if (!(script in manifest.scripts)) failures.push(`${at}: no such npm script: ${script}`);
       }
-      for (const [, command] of line.matchAll(/\bnpm (?!run\b)([a-z]+)\b(?=[ `&]|$)/g)) {
+      for (const [, command] of line.matchAll(/(?:^|`|&& )npm (?!run\b)([a-z]+)/g)) {
         if (!lifecycle.has(command)) failures.push(`${at}: npm ${command} is not one of ours`);
       }
-      for (const [, command] of line.matchAll(/(?:npx |`)longsight ([a-z]+)/g)) {
+      for (const [, command] of line.matchAll(/(?:^|npx |`)longsight ([a-z]+)/g)) {
         if (!new RegExp(`["'\`]?\\b${command}\\b`).test(cliSource))
           failures.push(`${at}: no such command: longsight ${command}`);
       }
