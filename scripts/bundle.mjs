@@ -28,7 +28,7 @@ if (absent.length > 0 && process.argv.includes("--require-all")) {
 }
 
 await mkdir(`${root}dist`, { recursive: true });
-await Promise.all(
+const results = await Promise.allSettled(
   present.map(async ({ out, source, executable }) => {
     await build({
       absWorkingDir: root,
@@ -47,4 +47,6 @@ await Promise.all(
     if (executable) await chmod(`${root}${out}`, 0o755);
   }),
 );
+// esbuild has printed what is wrong and where; its stack would add nothing.
+if (results.some(({ status }) => status === "rejected")) process.exit(1);
 if (absent.length > 0) console.log(`bundle: absent, left out: ${absent.map((entry) => entry.source).join(", ")}`);
