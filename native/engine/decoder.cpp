@@ -1,0 +1,179 @@
+#include "engine/decoder.h"
+
+#include <algorithm>
+
+#include "engine/error.h"
+
+namespace longsight {
+
+struct Decoder::Chunk {
+  const KvState& base;
+  KvSegment& tail;
+  std::span<const uint32_t> tokens;
+  Workspace& space;
+  const std::atomic<bool>& cancel;
+  // Tokens done before this chunk, to be reported with its share of the layers.
+  int64_t done;
+  const ForwardProgress& progress;
+  float* logits;  // or null
+
+  int64_t rows() const { return static_cast<int64_t>(tokens.size()); }
+  int64_t first_position() const { return tail.first_position() + tail.tokens(); }
+  void CheckCancelled() const {
+    if (cancel.load(std::memory_order_relaxed)) throw Error(ErrorCode::kCancelled, "cancelled");
+  }
+};
+
+void Decoder::Forward(const KvState& base, KvSegment& tail, std::span<const uint32_t> tokens,
+                      Workspace& workspace, const std::atomic<bool>& cancel,
+                      const ForwardProgress& progress, float* logits) {
+  const auto total = static_cast<int64_t>(tokens.size());
+  for (int64_t done = 0; done < total;) {
+    const int64_t rows = std::min(workspace.chunk(), total - done);
+    const bool last = done + rows == total;
+    const Chunk chunk{base,
+                      tail,
+                      tokens.subspan(static_cast<size_t>(done), static_cast<size_t>(rows)),
+                      workspace,
+                      cancel,
+                      done,
+                      progress,
+                      last ? logits : nullptr};
+    ForwardChunk(chunk);
+    tail.Commit(rows);
+    done += rows;
+    progress(done);
+  }
+}
+
+void Decoder::ForwardChunk(const Chunk& chunk) {
+  const int64_t layers = model_.spec.layer_count();
+  backend_.Embed(model_.embedding, chunk.tokens.data(), chunk.rows(), chunk.space.residual);
+  for (int64_t layer = 0; layer < layers; ++layer) {
+    // Nobody reads the last layer's output but for the row that logits come from: of the other rows
+    // only K and V live on.
+    const bool last = layer + 1 == layers;
+    const int64_t first_row = !last ? 0 : chunk.rows() - (chunk.logits != nullptr ? 1 : 0);
+    Project(chunk, layer, first_row);
+    if (first_row == chunk.rows()) return;
+    Attend(chunk, layer, first_row);
+    FinishLayer(chunk, layer, first_row);
+    chunk.progress(chunk.done + chunk.rows() * (layer + 1) / (layers + 1));
+  }
+  ComputeLogits(chunk);
+}
+
+// K and V of all rows into the segment, and the queries of the rows from `first_query` on.
+void Decoder::Project(const Chunk& chunk, int64_t layer, int64_t first_query) {
+  const DecoderSpec& spec = model_.spec;
+  const LayerWeights& weights = model_.layers[static_cast<size_t>(layer)];
+  const bool rope = spec.layers[static_cast<size_t>(layer)].rope;
+  Workspace& space = chunk.space;
+  const DType kv_type = chunk.tail.layout().type;
+
+  for (int64_t begin = 0; begin < chunk.rows(); begin += kBlockRows) {
+    chunk.CheckCancelled();
+    const int64_t rows = std::min(kBlockRows, chunk.rows() - begin);
+    const int64_t position = chunk.first_position() + begin;
+    const ConstRows normed{space.normed, spec.hidden};
+    backend_.RmsNorm({space.residual + begin * spec.hidden, spec.hidden}, weights.attention_norm,
+                     spec.norm_epsilon, rows, {space.normed, spec.hidden});
+
+    backend_.Multiply(weights.key, normed, rows, {space.key, spec.kv_size()},
+                      Accumulate::kOverwrite);
+    backend_.Multiply(weights.value, normed, rows, {space.value, spec.kv_size()},
+                      Accumulate::kOverwrite);
+    if (!weights.key_norm.empty()) {
+      backend_.RmsNorm({space.key, spec.head_size}, weights.key_norm, spec.norm_epsilon,
+                       rows * spec.kv_heads, {space.key, spec.head_size});
+    }
+    if (rope) {
+      backend_.Rotate(spec.rope, space.key, rows, spec.kv_heads, spec.head_size, position);
+    }
+    const int64_t row = chunk.tail.tokens() + begin;
+    backend_.StoreKv(space.key, rows * spec.kv_size(), kv_type,
+                     chunk.tail.mutable_key_row(layer, row));
+    backend_.StoreKv(space.value, rows * spec.kv_size(), kv_type,
+                     chunk.tail.mutable_value_row(layer, row));
+
+    const int64_t skipped = std::clamp<int64_t>(first_query - begin, 0, rows);
+    const int64_t query_rows = rows - skipped;
+    if (query_rows == 0) continue;
+    float* query = space.query + (begin + skipped) * spec.query_size();
+    backend_.Multiply(weights.query, {space.normed + skipped * spec.hidden, spec.hidden},
+                      query_rows, {query, spec.query_size()}, Accumulate::kOverwrite);
+    if (!weights.query_norm.empty()) {
+      backend_.RmsNorm({query, spec.head_size}, weights.query_norm, spec.norm_epsilon,
+                       query_rows * spec.heads, {query, spec.head_size});
+    }
+    if (rope) {
+      backend_.Rotate(spec.rope, query, query_rows, spec.heads, spec.head_size, position + skipped);
+    }
+  }
+}
+
+// The rows from `first_query` on, over every segment of the base and then over the tail with this
+// chunk's own rows, merged as they come.
+void Decoder::Attend(const Chunk& chunk, int64_t layer, int64_t first_query) {
+  const DecoderSpec& spec = model_.spec;
+  const int64_t window = spec.layers[static_cast<size_t>(layer)].window;
+  const int64_t position = chunk.first_position() + first_query;
+  // The oldest key that the first query still sees.
+  const int64_t oldest = window > 0 ? std::max<int64_t>(0, position - window + 1) : 0;
+
+  AttentionCall call{};
+  call.query = chunk.space.query + first_query * spec.query_size();
+  call.rows = chunk.rows() - first_query;
+  call.first_position = position;
+  call.window = window;
+  call.out = chunk.space.attention + first_query * spec.query_size();
+  call.lse = chunk.space.log_sum_exp + first_query * spec.heads;
+  call.cancel = &chunk.cancel;
+  const auto attend = [&](const KvSegment& segment, int64_t tokens) {
+    const int64_t skipped = std::clamp<int64_t>(oldest - segment.first_position(), 0, tokens);
+    if (skipped == tokens) return;
+    call.kv = {segment.key_row(layer, skipped), segment.value_row(layer, skipped),
+               segment.layout().type, tokens - skipped, segment.first_position() + skipped};
+    backend_.Attend(spec, call);
+    chunk.CheckCancelled();
+    call.merge = true;
+  };
+  for (const KvState::Part& part : chunk.base.parts()) attend(*part.segment, part.tokens);
+  attend(chunk.tail, chunk.tail.tokens() + chunk.rows());
+}
+
+// Output projection and MLP of the rows from `first_row` on, added to the residual stream.
+void Decoder::FinishLayer(const Chunk& chunk, int64_t layer, int64_t first_row) {
+  const DecoderSpec& spec = model_.spec;
+  const LayerWeights& weights = model_.layers[static_cast<size_t>(layer)];
+  Workspace& space = chunk.space;
+  for (int64_t begin = first_row; begin < chunk.rows(); begin += kBlockRows) {
+    chunk.CheckCancelled();
+    const int64_t rows = std::min(kBlockRows, chunk.rows() - begin);
+    float* residual = space.residual + begin * spec.hidden;
+    const Rows normed{space.normed, spec.hidden};
+    backend_.Multiply(weights.output,
+                      {space.attention + begin * spec.query_size(), spec.query_size()}, rows,
+                      {residual, spec.hidden}, Accumulate::kAdd);
+    backend_.RmsNorm({residual, spec.hidden}, weights.mlp_norm, spec.norm_epsilon, rows, normed);
+    backend_.Multiply(weights.gate, {normed.data, normed.stride}, rows,
+                      {space.gate, spec.intermediate}, Accumulate::kOverwrite);
+    backend_.Multiply(weights.up, {normed.data, normed.stride}, rows, {space.up, spec.intermediate},
+                      Accumulate::kOverwrite);
+    backend_.SwiGlu({space.gate, spec.intermediate}, {space.up, spec.intermediate}, rows,
+                    spec.intermediate);
+    backend_.Multiply(weights.down, {space.gate, spec.intermediate}, rows, {residual, spec.hidden},
+                      Accumulate::kAdd);
+  }
+}
+
+void Decoder::ComputeLogits(const Chunk& chunk) {
+  const DecoderSpec& spec = model_.spec;
+  const float* last_row = chunk.space.residual + (chunk.rows() - 1) * spec.hidden;
+  const Rows normed{chunk.space.normed, spec.hidden};
+  backend_.RmsNorm({last_row, spec.hidden}, model_.final_norm, spec.norm_epsilon, 1, normed);
+  backend_.Multiply(model_.head, {normed.data, normed.stride}, 1, {chunk.logits, spec.vocabulary},
+                    Accumulate::kOverwrite);
+}
+
+}  // namespace longsight

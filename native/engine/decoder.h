@@ -1,0 +1,43 @@
+// The forward pass of a decoder-only transformer over a segment being built, chunk by chunk.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <span>
+
+#include "engine/backend.h"
+#include "engine/kv_state.h"
+#include "engine/model.h"
+#include "engine/workspace.h"
+
+namespace longsight {
+
+// Tokens done so far: whole chunks, and within a chunk its share of the layers.
+using ForwardProgress = std::function<void(int64_t processed_tokens)>;
+
+class Decoder {
+ public:
+  Decoder(const Model& model, Backend& backend) : model_(model), backend_(backend) {}
+
+  // Runs `tokens` behind `base` and `tail`'s own tokens, and commits them to `tail`, whose capacity
+  // must suffice. With `logits` ([vocabulary]) it also computes those of the position after the
+  // last token. Throws Error(kCancelled) soon after `cancel` turns true; chunks committed until
+  // then stay valid.
+  void Forward(const KvState& base, KvSegment& tail, std::span<const uint32_t> tokens,
+               Workspace& workspace, const std::atomic<bool>& cancel,
+               const ForwardProgress& progress, float* logits);
+
+ private:
+  struct Chunk;
+  void ForwardChunk(const Chunk& chunk);
+  void Project(const Chunk& chunk, int64_t layer, int64_t first_query);
+  void Attend(const Chunk& chunk, int64_t layer, int64_t first_query);
+  void FinishLayer(const Chunk& chunk, int64_t layer, int64_t first_row);
+  void ComputeLogits(const Chunk& chunk);
+
+  const Model& model_;
+  Backend& backend_;
+};
+
+}  // namespace longsight

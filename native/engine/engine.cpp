@@ -1,0 +1,153 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "engine/workspace.h"
+
+namespace longsight {
+namespace {
+
+double MillisecondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+      .count();
+}
+
+std::unique_ptr<Backend> MakeBackend(const EngineOptions& options) {
+  if (options.device != "auto" && options.device != "cpu") {
+    throw Error(ErrorCode::kDeviceUnavailable,
+                "device \"" + options.device + "\" is not compiled into this build; \"cpu\" is");
+  }
+  return MakeCpuBackend(options.threads, options.precision == Precision::kF32);
+}
+
+void CheckChunk(int64_t chunk_tokens) {
+  if (chunk_tokens < 1) {
+    throw Error(ErrorCode::kInvalidArgument, "chunkTokens must be at least 1");
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Engine> Engine::Load(const std::string& model_dir, const EngineOptions& options) {
+  std::unique_ptr<Backend> backend = MakeBackend(options);
+  return std::make_unique<Engine>(LoadModel(model_dir), std::move(backend), options.precision);
+}
+
+Engine::Engine(Model model, std::unique_ptr<Backend> backend, Precision precision)
+    : model_(std::move(model)),
+      backend_(std::move(backend)),
+      kv_layout_{model_.spec.layer_count(), model_.spec.kv_heads, model_.spec.head_size,
+                 precision == Precision::kF32 ? DType::kF32 : DType::kBF16},
+      kv_account_(std::make_shared<std::atomic<int64_t>>(0)) {}
+
+MemoryPlan Engine::Plan(int64_t context_tokens, int64_t chunk_tokens) const {
+  CheckChunk(chunk_tokens);
+  if (context_tokens < 0 || context_tokens > model_.spec.max_context) {
+    throw Error(ErrorCode::kInvalidArgument, "contextTokens must be from 0 to " +
+                                                 std::to_string(model_.spec.max_context) +
+                                                 ", the model's longest context");
+  }
+  return PlanMemory(model_, kv_layout_, context_tokens, chunk_tokens);
+}
+
+void Engine::CheckTokens(const KvState& base, std::span<const uint32_t> tokens, int64_t new_tokens,
+                         int64_t chunk_tokens, ErrorCode too_long) const {
+  CheckChunk(chunk_tokens);
+  if (tokens.empty()) {
+    throw Error(ErrorCode::kInvalidArgument, "tokens must hold at least one token");
+  }
+  const DecoderSpec& spec = model_.spec;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (tokens[i] >= spec.vocabulary) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  "tokens[" + std::to_string(i) + "] is " + std::to_string(tokens[i]) +
+                      ", but the vocabulary has " + std::to_string(spec.vocabulary) + " tokens");
+    }
+  }
+  if (new_tokens > spec.max_context - base.token_count()) {
+    throw Error(too_long, std::to_string(base.token_count()) + " tokens in the context and " +
+                              std::to_string(new_tokens) + " new ones exceed the model's " +
+                              std::to_string(spec.max_context));
+  }
+}
+
+std::shared_ptr<KvSegment> Engine::NewSegment(const KvState& base, int64_t capacity,
+                                              int64_t chunk_tokens) {
+  RequireFit(PlanMemory(model_, kv_layout_, capacity, chunk_tokens), capacity);
+  return std::make_shared<KvSegment>(kv_layout_, base.token_count(), capacity, kv_account_);
+}
+
+KvState Engine::Prefill(const KvState& base, std::span<const uint32_t> tokens, int64_t chunk_tokens,
+                        const std::atomic<bool>& cancel, const ForwardProgress& progress) {
+  const auto count = static_cast<int64_t>(tokens.size());
+  CheckTokens(base, tokens, count, chunk_tokens, ErrorCode::kOverBudget);
+  std::shared_ptr<KvSegment> segment = NewSegment(base, count, chunk_tokens);
+  Workspace workspace(model_.spec, std::min(chunk_tokens, count));
+  Decoder(model_, *backend_).Forward(base, *segment, tokens, workspace, cancel, progress, nullptr);
+  return base.Append(std::move(segment));
+}
+
+std::vector<float> Engine::Logits(const KvState& base, std::span<const uint32_t> tokens,
+                                  int64_t chunk_tokens, const std::atomic<bool>& cancel) {
+  const auto count = static_cast<int64_t>(tokens.size());
+  CheckTokens(base, tokens, count, chunk_tokens, ErrorCode::kOverBudget);
+  std::shared_ptr<KvSegment> segment = NewSegment(base, count, chunk_tokens);
+  Workspace workspace(model_.spec, std::min(chunk_tokens, count));
+  std::vector<float> logits(static_cast<size_t>(model_.spec.vocabulary));
+  Decoder(model_, *backend_)
+      .Forward(
+          base, *segment, tokens, workspace, cancel, [](int64_t) {}, logits.data());
+  return logits;
+}
+
+GenerateResult Engine::Generate(const KvState& base, std::span<const uint32_t> tokens,
+                                const GenerateOptions& options, const std::atomic<bool>& cancel,
+                                const std::function<void(uint32_t token)>& on_token) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto count = static_cast<int64_t>(tokens.size());
+  if (options.max_tokens < 1) {
+    throw Error(ErrorCode::kInvalidArgument, "maxTokens must be at least 1");
+  }
+  // The last sampled token is never fed.
+  const int64_t room = model_.spec.max_context - base.token_count() - count + 1;
+  CheckTokens(base, tokens, count, options.chunk_tokens, ErrorCode::kQuestionTooLong);
+  const int64_t max_tokens = std::min(options.max_tokens, room);
+  Sampler sampler(options.sampling);
+  const int64_t capacity = count + max_tokens - 1;
+  std::shared_ptr<KvSegment> segment = NewSegment(base, capacity, options.chunk_tokens);
+  Workspace workspace(model_.spec, std::min(options.chunk_tokens, count));
+  std::vector<float> logits(static_cast<size_t>(model_.spec.vocabulary));
+  Decoder decoder(model_, *backend_);
+
+  GenerateResult result;
+  auto decode_start = start;
+  try {
+    std::vector<uint32_t> next(tokens.begin(), tokens.end());
+    while (static_cast<int64_t>(result.tokens.size()) < max_tokens) {
+      decoder.Forward(
+          base, *segment, next, workspace, cancel, [](int64_t) {}, logits.data());
+      const uint32_t token = sampler.Sample(logits);
+      if (result.tokens.empty()) {
+        result.first_token_ms = MillisecondsSince(start);
+        decode_start = std::chrono::steady_clock::now();
+      }
+      result.tokens.push_back(token);
+      on_token(token);
+      if (std::ranges::find(options.end_tokens, token) != options.end_tokens.end()) {
+        result.stop_reason = StopReason::kEndToken;
+        break;
+      }
+      next.assign(1, token);
+    }
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kCancelled) throw;
+    result.stop_reason = StopReason::kCancelled;
+  }
+  if (!result.tokens.empty()) result.decode_ms = MillisecondsSince(decode_start);
+  result.kv = base.Append(std::move(segment));
+  return result;
+}
+
+}  // namespace longsight

@@ -1,0 +1,96 @@
+// The engine as the addon sees it: a loaded model that prefills, generates and plans.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/backend.h"
+#include "engine/decoder.h"
+#include "engine/error.h"
+#include "engine/kv_state.h"
+#include "engine/memory_plan.h"
+#include "engine/model.h"
+#include "engine/sampler.h"
+
+namespace longsight {
+
+enum class Precision {
+  kBf16,  // KV in bf16; activations may be rounded for bf16 dot products
+  kF32,   // everything fp32: for tests
+};
+
+struct EngineOptions {
+  std::string device = "auto";  // "auto" or "cpu"
+  int threads = 0;              // 0: all processors
+  Precision precision = Precision::kBf16;
+};
+
+enum class StopReason { kEndToken, kMaxTokens, kCancelled };
+
+struct GenerateOptions {
+  int64_t max_tokens = 0;
+  int64_t chunk_tokens = 0;
+  SamplingOptions sampling;
+  std::vector<uint32_t> end_tokens;
+};
+
+struct GenerateResult {
+  // Every sampled token, an end token included.
+  std::vector<uint32_t> tokens;
+  StopReason stop_reason = StopReason::kMaxTokens;
+  double first_token_ms = 0;
+  double decode_ms = 0;
+  // base + appended + sampled tokens, less the last one, which was not fed. When cancelled: what
+  // was complete by then.
+  KvState kv;
+};
+
+// One operation at a time: the caller serialises Prefill, Generate and Logits. Everything else may
+// run beside them.
+class Engine {
+ public:
+  // Throws Error: see LoadModel; kDeviceUnavailable for a device that is not compiled in.
+  static std::unique_ptr<Engine> Load(const std::string& model_dir, const EngineOptions& options);
+  Engine(Model model, std::unique_ptr<Backend> backend, Precision precision);
+
+  const Model& model() const { return model_; }
+  const Backend& backend() const { return *backend_; }
+  const KvLayout& kv_layout() const { return kv_layout_; }
+  int64_t kv_bytes() const { return kv_account_->load(); }
+
+  // For a whole context of `context_tokens`, nothing of it held yet. Throws
+  // Error(kInvalidArgument).
+  MemoryPlan Plan(int64_t context_tokens, int64_t chunk_tokens) const;
+
+  // `base` followed by `tokens` as one new segment. Throws Error: kInvalidArgument, kOverBudget
+  // (beyond the model's context), kNotEnoughMemory, kCancelled.
+  KvState Prefill(const KvState& base, std::span<const uint32_t> tokens, int64_t chunk_tokens,
+                  const std::atomic<bool>& cancel, const ForwardProgress& progress);
+
+  // Errors as Prefill's, with kQuestionTooLong for kOverBudget; cancellation is a result.
+  GenerateResult Generate(const KvState& base, std::span<const uint32_t> tokens,
+                          const GenerateOptions& options, const std::atomic<bool>& cancel,
+                          const std::function<void(uint32_t token)>& on_token);
+
+  // fp32 logits [vocabulary] of the position after base + tokens. Errors as Prefill's.
+  std::vector<float> Logits(const KvState& base, std::span<const uint32_t> tokens,
+                            int64_t chunk_tokens, const std::atomic<bool>& cancel);
+
+ private:
+  void CheckTokens(const KvState& base, std::span<const uint32_t> tokens, int64_t new_tokens,
+                   int64_t chunk_tokens, ErrorCode too_long) const;
+  std::shared_ptr<KvSegment> NewSegment(const KvState& base, int64_t capacity,
+                                        int64_t chunk_tokens);
+
+  Model model_;
+  std::unique_ptr<Backend> backend_;
+  KvLayout kv_layout_;
+  KvAccount kv_account_;
+};
+
+}  // namespace longsight

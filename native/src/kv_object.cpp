@@ -1,0 +1,74 @@
+#include "src/kv_object.h"
+
+#include <utility>
+
+#include "src/environment.h"
+#include "src/errors.h"
+
+namespace longsight::addon {
+namespace {
+
+// Tells our objects from look-alikes with the same prototype, whose unwrapping would read foreign
+// memory. Random.
+constexpr napi_type_tag kTag = {0x5b1d0c8e7f3a4296u, 0x9e24c1a86d7053bfu};
+
+}  // namespace
+
+Napi::Function KvObject::Define(Napi::Env env) {
+  return DefineClass(
+      env, "NativeKv",
+      {InstanceAccessor<&KvObject::TokenCount>("tokenCount", napi_enumerable),
+       InstanceMethod<&KvObject::View>("view"), InstanceMethod<&KvObject::Release>("release")});
+}
+
+KvObject::KvObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<KvObject>(info) {
+  info.This().As<Napi::Object>().TypeTag(&kTag);
+}
+
+KvObject::~KvObject() { Drop(); }
+
+void KvObject::Drop() {
+  if (!state_) return;
+  state_.reset();
+  model_->kv_states.fetch_sub(1);
+  model_.reset();
+}
+
+Napi::Value KvObject::Create(Napi::Env env, std::shared_ptr<LoadedModel> model, KvState state) {
+  const Napi::Object object = Environment::Of(env).kv_constructor.New({});
+  KvObject* self = ObjectWrap::Unwrap(object);
+  self->model_ = std::move(model);
+  self->state_ = std::move(state);
+  self->model_->kv_states.fetch_add(1);
+  return object;
+}
+
+KvState KvObject::StateOf(const Arguments& arguments, const Napi::Value& value, const char* name,
+                          const LoadedModel& model) {
+  const char* expected = "a NativeKv of this model that has not been released";
+  if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kTag)) {
+    arguments.Fail(name, expected);
+  }
+  const KvObject* self = ObjectWrap::Unwrap(value.As<Napi::Object>());
+  if (!self->state_ || self->model_.get() != &model) arguments.Fail(name, expected);
+  return *self->state_;
+}
+
+Napi::Value KvObject::TokenCount(const Napi::CallbackInfo& info) {
+  const int64_t tokens = state_ ? state_->token_count() : 0;
+  return Napi::Number::New(info.Env(), static_cast<double>(tokens));
+}
+
+Napi::Value KvObject::View(const Napi::CallbackInfo& info) {
+  return TranslateErrors(info.Env(), [&] {
+    const int64_t tokens = Arguments(info, "view").Integer(0, "tokenCount", 0);
+    if (!state_) {
+      throw Error(ErrorCode::kInvalidArgument, "view: this KV state has been released");
+    }
+    return Create(info.Env(), model_, state_->View(tokens));
+  });
+}
+
+void KvObject::Release(const Napi::CallbackInfo&) { Drop(); }
+
+}  // namespace longsight::addon

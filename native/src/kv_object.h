@@ -1,0 +1,37 @@
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <optional>
+
+#include "engine/kv_state.h"
+#include "src/arguments.h"
+#include "src/loaded_model.h"
+
+namespace longsight::addon {
+
+// NativeKv of addon.d.ts: a handle to a KV state of one model. JS thread.
+class KvObject : public Napi::ObjectWrap<KvObject> {
+ public:
+  static Napi::Function Define(Napi::Env env);
+  static Napi::Value Create(Napi::Env env, std::shared_ptr<LoadedModel> model, KvState state);
+  // The state behind an argument; throws "invalid-argument" when it is no live handle of `model`.
+  static KvState StateOf(const Arguments& arguments, const Napi::Value& value, const char* name,
+                         const LoadedModel& model);
+
+  // Makes a released handle; Create fills it.
+  explicit KvObject(const Napi::CallbackInfo& info);
+  ~KvObject() override;
+
+ private:
+  Napi::Value TokenCount(const Napi::CallbackInfo& info);
+  Napi::Value View(const Napi::CallbackInfo& info);
+  void Release(const Napi::CallbackInfo& info);
+  void Drop();
+
+  std::shared_ptr<LoadedModel> model_;
+  std::optional<KvState> state_;
+};
+
+}  // namespace longsight::addon

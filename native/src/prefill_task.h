@@ -1,0 +1,45 @@
+#pragma once
+
+#include <napi.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "src/async_task.h"
+#include "src/event_queue.h"
+#include "src/loaded_model.h"
+
+namespace longsight::addon {
+
+struct PrefillRequest {
+  KvState base;
+  std::vector<uint32_t> tokens;
+  int64_t chunk_tokens;
+  Napi::Int32Array cancel;
+  Napi::Function on_progress;  // (processedTokens, totalTokens)
+};
+
+class PrefillTask final : public AsyncTask {
+ public:
+  PrefillTask(Napi::Env env, std::shared_ptr<LoadedModel> model, PrefillRequest request);
+
+ private:
+  void Run() override;
+  std::optional<Napi::Error> BeforeSettling() override { return progress_.End(); }
+  Napi::Value Result(Napi::Env env) override;
+
+  std::shared_ptr<LoadedModel> model_;
+  KvState base_;
+  std::vector<uint32_t> tokens_;
+  int64_t chunk_tokens_;
+  // Keeps the flag's memory alive while the engine polls it.
+  Napi::ObjectReference cancel_owner_;
+  int32_t* cancel_flag_;
+  EventQueue<int64_t> progress_;
+  KvState result_;
+};
+
+}  // namespace longsight::addon
