@@ -12,7 +12,8 @@ const manifestName =
 const testPath =
   /(?:^|\/)(?:tests?|__tests__|spec|specs|testing|e2e|bench|benches|benchmarks?)\/|(?:[._-](?:test|spec)|_tests?)\.[a-z]+$|(?:^|\/)test_[^/]+\.py$/i;
 const fixturePath = /(?:^|\/)(?:fixtures?|testdata|test-data|__fixtures__|golden|corpus|samples?|locales?|i18n)\//i;
-const docsName = /\.(?:md|mdx|rst|adoc|txt|tex|org|html?)$|(?:^|\/)(?:changelog|licen[cs]e|copying|authors|notice)[^/]*$/i;
+const docsName =
+  /\.(?:md|mdx|rst|adoc|txt|tex|org|html?)$|(?:^|\/)(?:changelog|licen[cs]e|copying|authors|notice)[^/]*$/i;
 const dataName = /\.(?:csv|tsv|jsonl|ndjson|svg|po|pot|xlf|xliff|sql|geojson|ipynb|log|out|diff|patch|dat)$/i;
 const configName =
   /\.(?:json|jsonc|json5|ya?ml|toml|ini|cfg|conf|properties|xml|plist|editorconfig|env\.example)$|(?:^|\/)\.[^/]+$/i;

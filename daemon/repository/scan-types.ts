@@ -1,4 +1,5 @@
 import type { FileClass } from "./file-class.ts";
+import type { GitHistory } from "./git-history.ts";
 import type { LeftOut } from "./left-out.ts";
 
 /** One text file of the repository, as it was when it was read. */
@@ -55,8 +56,14 @@ export interface RepositoryScan {
   readonly leftOut: readonly LeftOut[];
   /** How many files and folders git's ignore rules hide (a hidden folder counts once). */
   readonly ignoredCount: number;
-  /** What a later scan may take over; opaque to others. */
+  /** For a later scan of the same root. */
+  readonly memory: ScanMemory;
+}
+
+/** What a later scan may take over; opaque to other rooms. */
+export interface ScanMemory {
   readonly records: ReadonlyMap<string, FileRecord>;
+  readonly history?: GitHistory;
 }
 
 /** What reading a path gave, with the stat values that tell whether it still holds. */
@@ -67,9 +74,18 @@ export interface FileRecord {
   readonly inode: bigint;
   /** The file may have changed again within the clock tick in which it was read. */
   readonly racy: boolean;
+  /** It is an editor's buffer, which has no times. */
+  readonly unsaved: boolean;
+  /** The blob in git's index when it was judged. */
+  readonly objectId: string | undefined;
   readonly verdict: FileVerdict;
 }
 
 export type FileVerdict =
-  | { readonly kind: "text"; readonly hash: string; readonly gitObjectIds: readonly string[] }
+  | {
+      readonly kind: "text";
+      readonly hash: string;
+      /** What git would call this content; the index has one of these when the file is as it was committed. */
+      readonly gitObjectIds: readonly string[];
+    }
   | { readonly kind: "left-out"; readonly reason: LeftOut["reason"]; readonly detail: string };
