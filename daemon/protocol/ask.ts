@@ -33,6 +33,10 @@ export interface Citation {
   readonly line: number;
   /** The quoted text stands on that line of the file as it is now. */
   readonly verified: boolean;
+  /** The file changed after it was read into the context. */
+  readonly stale: boolean;
+  /** What the model quoted; empty when it quoted nothing. */
+  readonly quote: string;
 }
 
 export interface Timings {

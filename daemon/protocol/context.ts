@@ -1,11 +1,16 @@
 /** A repository's context: what went in, what did not, and the request that makes it ready ahead of a question. */
 import type { MessageDeclaration, ProgressToken } from "./message.ts";
 
-/** A file that is not in the context. `reason` is one word (see daemon/repository), `detail` says more. */
+/**
+ * A file, or a folder (its path ends with `/`), that is not in the context. `reason` is one word: excluded, binary, too-large,
+ * generated, vendored, secret, link, not-a-file, submodule, unreadable, invalid-utf8, budget, or truncated (the rest of a
+ * file that is too long to number).
+ */
 export interface LeftOut {
   readonly path: string;
   readonly reason: string;
-  readonly detail?: string;
+  /** One phrase for people. */
+  readonly detail: string;
 }
 
 export interface ContextSummary {

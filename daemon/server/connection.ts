@@ -1,0 +1,218 @@
+/** One client: handshake, requests, cancellation, and the answers' way back. */
+import type net from "node:net";
+import { fileURLToPath } from "node:url";
+import {
+  type CancellationToken,
+  createMessageConnection,
+  type MessageConnection,
+  ResponseError,
+} from "vscode-jsonrpc/node";
+import { Failure, toFailure } from "../failure/failure.ts";
+import {
+  commands,
+  errorCatalogue,
+  executeCommandRequest,
+  exitNotification,
+  initializedNotification,
+  type InitializeResult,
+  initializeRequest,
+  progressNotification,
+  rpcErrors,
+  serverStatusNotification,
+  type ServerStatusParams,
+  shutdownRequest,
+  type StopResult,
+  stopRequest,
+} from "../protocol/index.ts";
+import type { LongsightService } from "../sessions/service.ts";
+import { ParamsReader } from "./check-params.ts";
+import type { Log } from "./log.ts";
+import { PieceSender, type SendProgress, WorkDoneSender } from "./progress-sender.ts";
+import { type Call, readCommand, routes } from "./routes.ts";
+import { GuardedReader, InFlight, SocketWriter } from "./transport.ts";
+
+export interface ConnectionHost {
+  readonly version: string;
+  readonly service: LongsightService;
+  readonly log: Log;
+  /** A client asked the whole daemon to stop. */
+  requestStop(): void;
+}
+
+type State = "new" | "ready" | "shut-down";
+
+export class Connection {
+  readonly #socket: net.Socket;
+  readonly #host: ConnectionHost;
+  readonly #rpc: MessageConnection;
+  /** Aborts everything that this client asked for; fires when it is gone. */
+  readonly #gone = new AbortController();
+  #state: State = "new";
+  #rootPath: string | undefined;
+
+  constructor(socket: net.Socket, host: ConnectionHost) {
+    this.#socket = socket;
+    this.#host = host;
+    const inFlight = new InFlight();
+    const writer = new SocketWriter(socket, inFlight);
+    const reader = new GuardedReader(socket, writer, inFlight);
+    this.#rpc = createMessageConnection(reader, writer, {
+      error: (text) => {
+        host.log.error(text);
+      },
+      warn: (text) => {
+        host.log.error(text);
+      },
+      info: () => undefined,
+      log: () => undefined,
+    });
+    this.#rpc.onRequest((method, params, token) => this.#request(method, params, token));
+    this.#rpc.onNotification((method) => {
+      // `initialized`, document events and whatever else an editor tells: files are looked at before each answer.
+      if (method === exitNotification.method) this.end();
+      else if (method === initializedNotification.method && this.#state === "ready")
+        this.sendHealth({ health: "ok", quiescent: true });
+    });
+    this.#rpc.onError(([error]) => {
+      host.log.info(`connection: ${error.message}`);
+    });
+    socket.once("close", () => {
+      this.#gone.abort();
+      this.#rpc.dispose();
+    });
+    this.#rpc.listen();
+  }
+
+  /** Ends the connection when what was written has left. */
+  end(): void {
+    this.#socket.end();
+  }
+
+  sendHealth(params: ServerStatusParams): void {
+    if (this.#state === "ready") void this.#notify(serverStatusNotification.method, params);
+  }
+
+  async #request(method: string, params: unknown, token: CancellationToken): Promise<unknown> {
+    const aborter = new AbortController();
+    if (token.isCancellationRequested) aborter.abort();
+    const cancelled = token.onCancellationRequested(() => {
+      aborter.abort();
+    });
+    try {
+      return await this.#dispatch(method, params, AbortSignal.any([aborter.signal, this.#gone.signal]));
+    } catch (thrown) {
+      return this.#toResponseError(method, thrown);
+    } finally {
+      cancelled.dispose();
+    }
+  }
+
+  async #dispatch(method: string, params: unknown, signal: AbortSignal): Promise<unknown> {
+    if (method === stopRequest.method) return this.#stop();
+    if (method === initializeRequest.method) return this.#initialize(params);
+    if (this.#state === "new") {
+      throw new ResponseError(rpcErrors.serverNotInitialized, `"${method}" before "initialize".`);
+    }
+    if (this.#state === "shut-down") {
+      throw new ResponseError(rpcErrors.invalidRequest, `"${method}" after "shutdown".`);
+    }
+    if (method === shutdownRequest.method) {
+      this.#state = "shut-down";
+      return null;
+    }
+    if (method === executeCommandRequest.method) {
+      const mirrored = readCommand(params);
+      return this.#dispatch(mirrored.method, mirrored.params, signal);
+    }
+    const handler = routes.get(method);
+    if (!handler) throw new ResponseError(rpcErrors.methodNotFound, `The method "${method}" is unknown.`);
+    return this.#withProgress(signal, (call) => handler(params, call));
+  }
+
+  async #withProgress(signal: AbortSignal, handle: (call: Call) => Promise<unknown>): Promise<unknown> {
+    const send: SendProgress = (token, value) => this.#notify(progressNotification.method, { token, value });
+    const senders: { workDone?: WorkDoneSender; pieces?: PieceSender } = {};
+    try {
+      return await handle({
+        service: this.#host.service,
+        signal,
+        rootPath: this.#rootPath,
+        progress: (token, title) => {
+          if (token === undefined) return () => undefined;
+          const sender = (senders.workDone = new WorkDoneSender(token, title, send));
+          return (record) => {
+            sender.report(record);
+          };
+        },
+        pieces: (token) => {
+          if (token === undefined) return () => undefined;
+          const sender = (senders.pieces = new PieceSender(token, send));
+          return (text) => {
+            sender.add(text);
+          };
+        },
+      });
+    } finally {
+      // The response comes last: a client forgets the tokens when it has it.
+      await senders.pieces?.flush();
+      await senders.workDone?.end();
+    }
+  }
+
+  #initialize(params: unknown): InitializeResult {
+    if (this.#state !== "new") throw new ResponseError(rpcErrors.invalidRequest, '"initialize" was sent twice.');
+    const reader = new ParamsReader(params);
+    const options = new ParamsReader(reader.raw("initializationOptions"));
+    const theirs = new ParamsReader(options.raw("longsight")).text("version", 64);
+    const { version } = this.#host;
+    if (theirs !== undefined && theirs !== version) {
+      throw new Failure("version-mismatch", `This daemon is version ${version}, the client is version ${theirs}.`);
+    }
+    this.#rootPath = readRoot(reader);
+    this.#state = "ready";
+    return {
+      capabilities: {
+        positionEncoding: "utf-16",
+        textDocumentSync: 0,
+        executeCommandProvider: { commands: Object.keys(commands), workDoneProgress: true },
+        experimental: { longsight: { version, pid: process.pid } },
+      },
+      serverInfo: { name: "longsight", version },
+    };
+  }
+
+  #stop(): StopResult {
+    // After this turn, so that the response is written before the connections end.
+    setImmediate(() => {
+      this.#host.requestStop();
+    });
+    return { pid: process.pid, version: this.#host.version };
+  }
+
+  async #notify(method: string, params: object): Promise<void> {
+    if (this.#gone.signal.aborted || !this.#socket.writable) return;
+    await this.#rpc.sendNotification(method, params);
+  }
+
+  #toResponseError(method: string, thrown: unknown): ResponseError<unknown> {
+    if (thrown instanceof ResponseError) return thrown;
+    const failure = toFailure(thrown);
+    if (failure.code === "internal") this.#host.log.error(`${method}: ${failure.message}`, failure.cause ?? failure);
+    const { rpc, next } = errorCatalogue[failure.code];
+    return new ResponseError(rpc, failure.message, { code: failure.code, next });
+  }
+}
+
+function readRoot(params: ParamsReader): string | undefined {
+  const folders = params.raw("workspaceFolders");
+  const first: unknown = Array.isArray(folders) ? folders[0] : undefined;
+  const uri = first === undefined ? params.text("rootUri", 4096) : new ParamsReader(first).text("uri", 4096);
+  if (!uri?.startsWith("file:")) return undefined;
+  try {
+    return fileURLToPath(uri);
+  } catch (thrown) {
+    throw new Failure("invalid-argument", `The root ${JSON.stringify(uri)} is not a path on this machine.`, {
+      cause: thrown,
+    });
+  }
+}

@@ -1,0 +1,54 @@
+/** What the environment sets. A value that cannot be read is an error, never a silent default. */
+import os from "node:os";
+import path from "node:path";
+import { Failure } from "../failure/failure.ts";
+import { defaultIdleTimes, type IdleTimes } from "./idle-watch.ts";
+
+export interface Settings {
+  readonly idle: IdleTimes;
+  /** Where model folders lie; the bundled one among them. */
+  readonly modelsDir: string;
+  readonly defaultModel: string;
+  /** Tokens by content hash. */
+  readonly cacheDir: string;
+  readonly device: "auto" | "cpu" | `cuda${string}`;
+  /** 0: all cores. */
+  readonly threads: number;
+}
+
+export function readSettings(env: NodeJS.ProcessEnv, packageRoot: string): Settings {
+  const modelsDir = path.join(packageRoot, "models");
+  const cacheHome = env["XDG_CACHE_HOME"] ?? path.join(os.homedir(), ".cache");
+  return {
+    idle: {
+      freeEngineMs: seconds(env, "LONGSIGHT_IDLE_FREE_SECONDS") ?? defaultIdleTimes.freeEngineMs,
+      exitMs: seconds(env, "LONGSIGHT_IDLE_EXIT_SECONDS") ?? defaultIdleTimes.exitMs,
+    },
+    modelsDir,
+    defaultModel: path.resolve(env["LONGSIGHT_MODEL"] ?? path.join(modelsDir, "bundled")),
+    cacheDir: path.resolve(env["LONGSIGHT_CACHE_DIR"] ?? path.join(cacheHome, "longsight")),
+    device: device(env["LONGSIGHT_DEVICE"]),
+    threads: number(env, "LONGSIGHT_THREADS", /^\d{1,4}$/) ?? 0,
+  };
+}
+
+function seconds(env: NodeJS.ProcessEnv, name: string): number | undefined {
+  const value = number(env, name, /^\d{1,9}(\.\d{1,3})?$/);
+  return value === undefined ? undefined : value * 1000;
+}
+
+function number(env: NodeJS.ProcessEnv, name: string, pattern: RegExp): number | undefined {
+  const text = env[name];
+  if (text === undefined || text === "") return undefined;
+  if (!pattern.test(text))
+    throw new Failure("invalid-argument", `${name}=${text} is not a number in the allowed range.`);
+  return Number(text);
+}
+
+function device(text: string | undefined): Settings["device"] {
+  if (text === undefined || text === "" || text === "auto") return "auto";
+  if (text === "cpu") return text;
+  const cuda = /^cuda(:\d+)?$/.exec(text);
+  if (cuda) return `cuda${cuda[1] ?? ""}`;
+  throw new Failure("invalid-argument", `LONGSIGHT_DEVICE=${text} is none of auto, cpu, cuda, cuda:N.`);
+}

@@ -1,0 +1,120 @@
+/** One question, from the packed repository to the record of its answer. */
+import type { Generated } from "../engine/engine.ts";
+import { Failure } from "../failure/failure.ts";
+import { encodeQuestion, openAnswer, type PromptModel } from "../prompt/index.ts";
+import type { AskParams, AskRecord } from "../protocol/ask.ts";
+import { answerRoom } from "./question-room.ts";
+import { summarizeContext } from "./context-summary.ts";
+import type { Conversations } from "./conversations.ts";
+import type { LoadedEngine } from "./engine-pool.ts";
+import { chunkTokens } from "./prefill.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { AskContext } from "./service.ts";
+import type { Session } from "./session.ts";
+
+export interface QuestionOptions {
+  readonly session: Session;
+  readonly loaded: LoadedEngine;
+  readonly model: PromptModel;
+  readonly contextTokens: number;
+  readonly params: AskParams;
+  readonly context: AskContext;
+  /** performance.now() when the request came. */
+  readonly arrivedAt: number;
+  readonly scheduler: Scheduler;
+  readonly conversations: Conversations;
+}
+
+export async function answerQuestion(options: QuestionOptions): Promise<AskRecord> {
+  const { session, loaded, model, contextTokens, params, context, conversations } = options;
+  const { signal, report } = context;
+  const history = model.profile.history && params.conversation ? conversations.history(params.conversation) : [];
+  const question = await encodeQuestion(model, params.question, history);
+  const room = { contextTokens, questionTokens: question.length, maxTokens: params.maxTokens };
+  answerRoom({ ...room, repositoryTokens: model.pieces.before.length }); // before the work, when it is hopeless
+
+  const { pack, changedFiles } = await session.pack(signal, report);
+  const maxTokens = answerRoom({ ...room, repositoryTokens: pack.tokens.length });
+  const { prefix, prefillMs, cachedTokens } = await session.prefix(pack, loaded, signal, report);
+
+  const reader = openAnswer({ model, pack, question: params.question, onText: context.piece });
+  let firstTokenMs = 0;
+  const onToken = (tokenId: number): void => {
+    if (firstTokenMs === 0) firstTokenMs = performance.now() - options.arrivedAt;
+    reader.push(tokenId);
+  };
+  let generated: Generated;
+  try {
+    generated = await generate(options, question, prefix.kv, maxTokens, onToken);
+  } finally {
+    await prefix.leave();
+  }
+  if (generated.stopReason === "cancelled") throw new Failure("cancelled", "The request was cancelled.");
+  const answer = await reader.finish();
+  const memory = await loaded.engine.memory();
+  if (model.profile.history && params.conversation) {
+    conversations.add(params.conversation, { question: params.question, answer: answer.text });
+  }
+  return {
+    answer: answer.text,
+    citations: answer.citations,
+    context: summarizeContext(pack, changedFiles),
+    timings: {
+      promptTokens: pack.tokens.length + question.length,
+      cachedTokens,
+      prefillMs,
+      firstTokenMs,
+      tokensPerSecond: tokenRate(generated),
+    },
+    peakMemoryBytes: memory.peakBytes,
+    mode: "dense",
+    stopReason: generated.stopReason,
+    model: loaded.modelDir,
+  };
+}
+
+async function generate(
+  options: QuestionOptions,
+  question: Uint32Array,
+  prefix: Parameters<LoadedEngine["engine"]["generate"]>[0],
+  maxTokens: number,
+  onToken: (tokenId: number) => void,
+): Promise<Generated> {
+  const { loaded, params, context, scheduler } = options;
+  const { signal, report } = context;
+  const startedAt = performance.now();
+  const tell = (phase: "queued" | "answering", queuePosition?: number): void => {
+    report({
+      phase,
+      totalTokens: prefix.tokenCount,
+      cachedTokens: prefix.tokenCount,
+      processedTokens: prefix.tokenCount,
+      elapsedMs: performance.now() - startedAt,
+      tokensPerSecond: 0,
+      etaMs: null,
+      ...(queuePosition === undefined ? {} : { queuePosition }),
+    });
+  };
+  const onPosition = (jobsBefore: number): void => {
+    tell("queued", jobsBefore);
+  };
+  const { temperature = 0, seed } = params;
+  const sampling = seed === undefined ? { temperature } : { temperature, seed };
+  return scheduler.run("answer", scheduler.newTicket(), { signal, onPosition }, async () => {
+    tell("answering");
+    const generated = await loaded.engine.generate(prefix, question, {
+      maxTokens,
+      chunkTokens,
+      sampling,
+      signal,
+      onToken,
+    });
+    await loaded.engine.release(generated.kv);
+    return generated;
+  });
+}
+
+/** Tokens per second after the first one; 0 for answers of one token. */
+function tokenRate({ tokenIds, decodeMs }: Generated): number {
+  return tokenIds.length > 1 && decodeMs > 0 ? ((tokenIds.length - 1) / decodeMs) * 1000 : 0;
+}

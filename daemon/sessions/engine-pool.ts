@@ -1,0 +1,121 @@
+/**
+ * The engines that are loaded, one process per model. A dead one is forgotten; the next request for its model starts another.
+ */
+import type { Engine, ModelInfo } from "../engine/engine.ts";
+import { toFailure } from "../failure/failure.ts";
+import type { EngineState } from "../protocol/status.ts";
+
+/** An engine with its model. `alive` is false from its death or disposal on; its KV states are gone then. */
+export interface LoadedEngine {
+  readonly modelDir: string;
+  readonly engine: Engine;
+  readonly info: ModelInfo;
+  alive: boolean;
+}
+
+export interface EnginePoolOptions {
+  readonly startEngine: () => Engine;
+  readonly device: "auto" | "cpu" | `cuda${string}`;
+  /** 0: all cores. */
+  readonly threads: number;
+  readonly onDied: (modelDir: string, reason: string) => void;
+}
+
+export class EnginePool {
+  readonly #options: EnginePoolOptions;
+  readonly #loading = new Map<string, Promise<LoadedEngine>>();
+  readonly #loaded = new Map<string, LoadedEngine>();
+  #lastDeath: string | null = null;
+
+  constructor(options: EnginePoolOptions) {
+    this.#options = options;
+  }
+
+  /** The engine with this model, if it is up. */
+  current(modelDir: string): LoadedEngine | undefined {
+    return this.#loaded.get(modelDir);
+  }
+
+  /** Starts an engine and loads the model if need be. Rejects with the catalogue's model, device or engine codes. */
+  async get(modelDir: string): Promise<LoadedEngine> {
+    const loaded = this.#loaded.get(modelDir);
+    if (loaded) return loaded;
+    let loading = this.#loading.get(modelDir);
+    if (!loading) {
+      loading = this.#load(modelDir).finally(() => this.#loading.delete(modelDir));
+      this.#loading.set(modelDir, loading);
+    }
+    return loading;
+  }
+
+  async state(): Promise<EngineState> {
+    const [loaded] = this.#loaded.values();
+    if (loaded) {
+      const { modelDir: model, info, engine } = loaded;
+      const { architecture, device, instructionSet, threads, maxContextTokens } = info;
+      const memory = await engine.memory().catch(() => ({ peakBytes: 0, kvBytes: 0 }));
+      const { peakBytes: peakMemoryBytes, kvBytes } = memory;
+      return {
+        state: "ready",
+        model,
+        architecture,
+        device,
+        instructionSet,
+        threads,
+        maxContextTokens,
+        peakMemoryBytes,
+        kvBytes,
+      };
+    }
+    const [starting] = this.#loading.keys();
+    if (starting !== undefined) return { state: "starting", model: starting };
+    return { state: "stopped", lastDeath: this.#lastDeath };
+  }
+
+  /** Ends the engines of all models but one, to make room. */
+  async disposeOthers(keepModelDir: string | null): Promise<void> {
+    const others = [...this.#loaded.values()].filter((loaded) => loaded.modelDir !== keepModelDir);
+    await Promise.all(others.map((loaded) => this.#dispose(loaded)));
+  }
+
+  async close(): Promise<void> {
+    // What is still loading ends with its process, too; its promise rejects with `engine-stopped`.
+    for (const engine of this.#starting) await engine.dispose();
+    await this.disposeOthers(null);
+  }
+
+  readonly #starting = new Set<Engine>();
+
+  async #load(modelDir: string): Promise<LoadedEngine> {
+    const { startEngine, device, threads, onDied } = this.#options;
+    const engine = startEngine();
+    this.#starting.add(engine);
+    let loaded: LoadedEngine | null = null;
+    engine.onDied((reason) => {
+      this.#lastDeath = reason;
+      if (loaded) this.#forget(loaded);
+      onDied(modelDir, reason);
+    });
+    try {
+      const info = await engine.load(modelDir, threads > 0 ? { device, threads } : { device });
+      loaded = { modelDir, engine, info, alive: true };
+      this.#loaded.set(modelDir, loaded);
+      return loaded;
+    } catch (thrown) {
+      await engine.dispose();
+      throw toFailure(thrown);
+    } finally {
+      this.#starting.delete(engine);
+    }
+  }
+
+  async #dispose(loaded: LoadedEngine): Promise<void> {
+    this.#forget(loaded);
+    await loaded.engine.dispose();
+  }
+
+  #forget(loaded: LoadedEngine): void {
+    loaded.alive = false;
+    if (this.#loaded.get(loaded.modelDir) === loaded) this.#loaded.delete(loaded.modelDir);
+  }
+}

@@ -1,0 +1,44 @@
+/** A repository's KV while somebody needs it: the session holds it, and so does each answer that reads it. */
+import type { KvState } from "../engine/engine.ts";
+import type { LoadedEngine } from "./engine-pool.ts";
+
+export class HeldPrefix {
+  readonly loaded: LoadedEngine;
+  readonly kv: KvState;
+  /** The tokens whose KV this is. */
+  readonly tokens: Uint32Array;
+  /** How many prefill calls built it: each made one segment. */
+  readonly segmentCount: number;
+  #users = 1;
+
+  /** The maker is the first user, and calls `leave` when it is done. */
+  constructor(loaded: LoadedEngine, kv: KvState, tokens: Uint32Array, segmentCount: number) {
+    this.loaded = loaded;
+    this.kv = kv;
+    this.tokens = tokens;
+    this.segmentCount = segmentCount;
+  }
+
+  get isAlive(): boolean {
+    return this.loaded.alive;
+  }
+
+  get isShared(): boolean {
+    return this.#users > 1;
+  }
+
+  get sizeBytes(): number {
+    return this.isAlive ? this.kv.tokenCount * this.loaded.info.kvBytesPerToken : 0;
+  }
+
+  join(): this {
+    this.#users += 1;
+    return this;
+  }
+
+  /** The last user to leave frees the KV. Never rejects: with a dead engine it is free already. */
+  async leave(): Promise<void> {
+    this.#users -= 1;
+    if (this.#users === 0 && this.isAlive) await this.loaded.engine.release(this.kv).catch(() => undefined);
+  }
+}

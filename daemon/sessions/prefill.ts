@@ -1,0 +1,96 @@
+/** One prefill of a repository: what is held stays, the rest is computed in slices, and answers may go in between. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { KvState } from "../engine/engine.ts";
+import { throwIfCancelled } from "../failure/failure.ts";
+import { commonPrefixLength } from "../prompt/index.ts";
+import type { LoadedEngine } from "./engine-pool.ts";
+import { HeldPrefix } from "./held-prefix.ts";
+import { PrefillClock } from "./prefill-clock.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { Report } from "./shared-task.ts";
+
+/** Rows that go through the model at once: enough for the matrix products, little in activations. */
+export const chunkTokens = 2048;
+/** A slice is what an answer of another client may have to wait for; more slices mean more segments to attend over. */
+const minSliceTokens = 8192;
+const maxSlices = 16;
+/** Above this many segments a prefix is computed anew rather than extended once more. */
+const maxSegments = 64;
+
+/** How many of `tokens` are held already and are worth keeping. */
+export function reusableTokens(held: HeldPrefix | null, tokens: Uint32Array): number {
+  if (!held?.isAlive || held.segmentCount >= maxSegments) return 0;
+  return commonPrefixLength(held.tokens, tokens);
+}
+
+export interface PrefillOptions {
+  readonly loaded: LoadedEngine;
+  readonly held: HeldPrefix | null;
+  readonly tokens: Uint32Array;
+  readonly scheduler: Scheduler;
+  readonly signal: AbortSignal;
+  readonly report: Report;
+  /** Called with each longer prefix, the last one complete: a cancelled prefill goes on from the last. The callee owns it. */
+  readonly onHeld: (prefix: HeldPrefix) => Promise<void>;
+}
+
+/** Resolves with the milliseconds of engine time that it took. */
+export async function prefill(options: PrefillOptions): Promise<number> {
+  const { loaded, held, tokens, scheduler, signal, report } = options;
+  const { engine } = loaded;
+  const cachedTokens = reusableTokens(held, tokens);
+  const clock = new PrefillClock(cachedTokens, tokens.length);
+  const startedAt = performance.now();
+  const progress = (phase: "queued" | "prefilling", processedTokens: number, queuePosition?: number): void => {
+    report({
+      phase,
+      totalTokens: tokens.length,
+      cachedTokens,
+      processedTokens,
+      elapsedMs: performance.now() - startedAt,
+      tokensPerSecond: clock.tokensPerSecond,
+      etaMs: clock.etaMs,
+      ...(queuePosition === undefined ? {} : { queuePosition }),
+    });
+  };
+
+  let state: KvState | null = null;
+  let segmentCount = 0;
+  if (held && cachedTokens > 0) {
+    state = await engine.view(held.kv, cachedTokens);
+    segmentCount = held.segmentCount;
+    await options.onHeld(new HeldPrefix(loaded, state, tokens.subarray(0, cachedTokens), segmentCount));
+  }
+  const ticket = scheduler.newTicket();
+  const sliceTokens = Math.max(minSliceTokens, Math.ceil((tokens.length - cachedTokens) / maxSlices));
+  let computeMs = 0;
+  for (let start = cachedTokens; start < tokens.length;) {
+    throwIfCancelled(signal);
+    const end = tokens.length - start < 1.25 * sliceTokens ? tokens.length : start + sliceTokens;
+    const base: KvState | null = state;
+    clock.pause();
+    const onPosition = (jobsBefore: number): void => {
+      progress("queued", start, jobsBefore);
+    };
+    state = await scheduler.run("prefill", ticket, { signal, onPosition }, async () => {
+      clock.resume();
+      progress("prefilling", start);
+      const sliceStartedAt = performance.now();
+      const onProgress = ({ processedTokens }: { processedTokens: number }): void => {
+        clock.reached(start + processedTokens);
+        progress("prefilling", start + processedTokens);
+      };
+      try {
+        return await engine.prefill(base, tokens.slice(start, end), { chunkTokens, signal, onProgress });
+      } finally {
+        computeMs += performance.now() - sliceStartedAt;
+      }
+    });
+    segmentCount += 1;
+    await options.onHeld(new HeldPrefix(loaded, state, tokens.subarray(0, end), segmentCount));
+    start = end;
+    // Lets an answer that has just arrived reach the queue before the next slice does.
+    if (end < tokens.length) await sleep(0);
+  }
+  return computeMs;
+}

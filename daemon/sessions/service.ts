@@ -1,0 +1,252 @@
+/** What the daemon does for its clients: questions, contexts, and a look at itself. Knows nothing of sockets. */
+import { realpath, stat } from "node:fs/promises";
+import type { Engine } from "../engine/engine.ts";
+import { Failure, throwIfCancelled } from "../failure/failure.ts";
+import { loadPromptModel, type PromptModel, TokenCache } from "../prompt/index.ts";
+import type {
+  AskParams,
+  AskRecord,
+  CacheParams,
+  CacheResult,
+  ModelsResult,
+  OpenResult,
+  ServerStatusParams,
+  StatusResult,
+  Target,
+} from "../protocol/index.ts";
+import { limits } from "../protocol/limits.ts";
+import { answerQuestion } from "./answer-question.ts";
+import { summarizeContext } from "./context-summary.ts";
+import { Conversations } from "./conversations.ts";
+import { EnginePool, type LoadedEngine } from "./engine-pool.ts";
+import { checkModelFolder, listModels, supportedArchitectures } from "./model-folders.ts";
+import { Scheduler } from "./scheduler.ts";
+import type { Session } from "./session.ts";
+import { SessionStore } from "./session-store.ts";
+import type { Report } from "./shared-task.ts";
+
+/** A CPU reads some thousand tokens per second: more than this is asked for by name, not by default. */
+const defaultCpuContextTokens = 32_768;
+
+export interface ServiceOptions {
+  readonly modelsDir: string;
+  readonly defaultModel: string;
+  /** Where token caches lie; null: in memory only. */
+  readonly cacheDir: string | null;
+  readonly logFile: string;
+  readonly version: string;
+  readonly device: "auto" | "cpu" | `cuda${string}`;
+  readonly threads: number;
+  readonly startEngine: () => Engine;
+  readonly log: { info(text: string): void; error(text: string, cause?: unknown): void };
+}
+
+export interface ResolvedTarget extends Target {
+  readonly repository: string;
+}
+
+export interface RequestContext {
+  readonly signal: AbortSignal;
+  readonly report: Report;
+}
+
+export interface AskContext extends RequestContext {
+  /** Gets the answer's text as it comes. */
+  readonly piece: (text: string) => void;
+}
+
+interface Opened {
+  readonly session: Session;
+  readonly loaded: LoadedEngine;
+  readonly model: PromptModel;
+  readonly contextTokens: number;
+}
+
+export class LongsightService {
+  readonly #options: ServiceOptions;
+  readonly #pool: EnginePool;
+  readonly #scheduler = new Scheduler();
+  readonly #sessions = new SessionStore();
+  readonly #conversations = new Conversations();
+  readonly #models = new Map<string, Promise<PromptModel>>();
+  readonly #healthListeners: ((health: ServerStatusParams) => void)[] = [];
+  readonly #startedAt = Date.now();
+  #tokenCache: Promise<TokenCache> | null = null;
+  #connectionCount: () => number = () => 0;
+  #address = "";
+  #active = 0;
+  #lastRequestAt = Date.now();
+  #closed = false;
+
+  constructor(options: ServiceOptions) {
+    this.#options = options;
+    this.#pool = new EnginePool({
+      startEngine: options.startEngine,
+      device: options.device,
+      threads: options.threads,
+      onDied: (modelDir, reason) => {
+        options.log.error(`the engine with ${modelDir} died: ${reason}`);
+        const message = `The engine died (${reason}); the next question starts it again.`;
+        for (const listener of this.#healthListeners) listener({ health: "warning", quiescent: true, message });
+      },
+    });
+  }
+
+  onHealth(listener: (health: ServerStatusParams) => void): void {
+    this.#healthListeners.push(listener);
+  }
+
+  /** Who listens, for `status`. */
+  attach(address: string, connectionCount: () => number): void {
+    this.#address = address;
+    this.#connectionCount = connectionCount;
+  }
+
+  /** Milliseconds since 1970; now, while a request runs. */
+  lastRequestAt(): number {
+    return this.#active > 0 ? Date.now() : this.#lastRequestAt;
+  }
+
+  async ask(params: AskParams & ResolvedTarget, context: AskContext): Promise<AskRecord> {
+    const arrivedAt = performance.now();
+    return this.#admit(async () => {
+      const opened = await this.#open(params, context);
+      return opened.session.use(() =>
+        answerQuestion({
+          ...opened,
+          params,
+          context,
+          arrivedAt,
+          scheduler: this.#scheduler,
+          conversations: this.#conversations,
+        }),
+      );
+    });
+  }
+
+  async open(target: ResolvedTarget, context: RequestContext): Promise<OpenResult> {
+    return this.#admit(async () => {
+      const { session, loaded } = await this.#open(target, context);
+      return session.use(async () => {
+        const { pack, changedFiles } = await session.pack(context.signal, context.report);
+        const { prefix, prefillMs, cachedTokens } = await session.prefix(pack, loaded, context.signal, context.report);
+        await prefix.leave();
+        return { context: summarizeContext(pack, changedFiles), cachedTokens, prefillMs };
+      });
+    });
+  }
+
+  async status(): Promise<StatusResult> {
+    return {
+      version: this.#options.version,
+      pid: process.pid,
+      uptimeMs: Date.now() - this.#startedAt,
+      socket: this.#address,
+      logFile: this.#options.logFile,
+      connections: this.#connectionCount(),
+      running: this.#scheduler.isRunning ? 1 : 0,
+      queued: this.#scheduler.waitingCount,
+      engine: await this.#pool.state(),
+      sessions: this.#sessions.all().map((session) => session.status()),
+    };
+  }
+
+  async models(): Promise<ModelsResult> {
+    const models = await listModels(this.#options.modelsDir, this.#options.defaultModel);
+    return { models, supportedArchitectures };
+  }
+
+  async cache(params: CacheParams): Promise<CacheResult> {
+    const releasedBytes = params.release ? await this.#sessions.freeAll() : 0;
+    const sessions = this.#sessions.all().map((session) => session.status());
+    return { sessions, heldBytes: sessions.reduce((sum, session) => sum + session.heldBytes, 0), releasedBytes };
+  }
+
+  /** Ends the engines' processes, and with them all KV. Nothing happens while a request runs. */
+  async freeEngine(): Promise<void> {
+    if (this.#active === 0) await this.#pool.disposeOthers(null);
+  }
+
+  /** Ends what runs and waits with `engine-stopped`. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#scheduler.close(new Failure("engine-stopped", "The daemon is stopping."));
+    await this.#pool.close();
+  }
+
+  async #admit<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.#closed) throw new Failure("engine-stopped", "The daemon is stopping.");
+    if (this.#active >= limits.maxQueuedRequests) {
+      throw new Failure(
+        "queue-full",
+        `${this.#active.toString()} requests are running or waiting, the most that are allowed.`,
+      );
+    }
+    this.#active += 1;
+    try {
+      return await work();
+    } finally {
+      this.#active -= 1;
+      this.#lastRequestAt = Date.now();
+    }
+  }
+
+  /** Folder, model and engine, checked in the order in which a user would want to hear of a mistake. */
+  async #open(target: ResolvedTarget, { signal, report }: RequestContext): Promise<Opened> {
+    const root = await findFolder(target.repository);
+    const modelDir = target.model ?? this.#options.defaultModel;
+    await checkModelFolder(modelDir);
+    const startedAt = performance.now();
+    if (!this.#pool.current(modelDir)) {
+      report({ phase: "loading", ...nothingYet, elapsedMs: performance.now() - startedAt });
+    }
+    const model = await this.#promptModel(modelDir);
+    const loaded = await this.#pool.get(modelDir);
+    throwIfCancelled(signal);
+    const contextTokens = chooseContext(target.contextTokens, model, loaded);
+    this.#tokenCache ??= TokenCache.open({ directory: this.#options.cacheDir });
+    const session = this.#sessions.get({
+      root,
+      model,
+      contextTokens,
+      tokenCache: await this.#tokenCache,
+      scheduler: this.#scheduler,
+    });
+    return { session, loaded, model, contextTokens };
+  }
+
+  async #promptModel(modelDir: string): Promise<PromptModel> {
+    let model = this.#models.get(modelDir);
+    if (!model) {
+      model = loadPromptModel(modelDir);
+      this.#models.set(modelDir, model);
+      // A folder that could not be read is read again next time: the user may have mended it.
+      model.catch(() => this.#models.delete(modelDir));
+    }
+    return model;
+  }
+}
+
+const nothingYet = { totalTokens: 0, cachedTokens: 0, processedTokens: 0, tokensPerSecond: 0, etaMs: null } as const;
+
+async function findFolder(folder: string): Promise<string> {
+  const root = await realpath(folder).catch(() => null);
+  if (root === null || !(await stat(root)).isDirectory()) {
+    throw new Failure("no-such-folder", `There is no folder ${folder}.`);
+  }
+  return root;
+}
+
+/** Throws `invalid-argument` for more than the model can. */
+function chooseContext(asked: number | undefined, model: PromptModel, { info }: LoadedEngine): number {
+  const most = info.maxContextTokens;
+  if (asked === undefined) {
+    const cpuMost = info.device === "cpu" ? Math.min(most, defaultCpuContextTokens) : most;
+    return Math.min(most, model.profile.defaultContextTokens ?? cpuMost);
+  }
+  if (asked > most) {
+    const text = `A context of ${asked.toLocaleString("en-US")} tokens is more than this model's ${most.toLocaleString("en-US")}.`;
+    throw new Failure("invalid-argument", text);
+  }
+  return asked;
+}

@@ -1,0 +1,202 @@
+/**
+ * One repository in one model's context: the scan, the pack, and the KV of as much of it as has been computed. Every client
+ * that asks about the same repository, model and context size shares it.
+ */
+import { Failure, throwIfCancelled } from "../failure/failure.ts";
+import { packRepository, type PackedRepository, type PromptModel, type TokenCache } from "../prompt/index.ts";
+import { changedSince, type RepositoryScan, scanRepository } from "../repository/index.ts";
+import type { SessionStatus } from "../protocol/status.ts";
+import type { LoadedEngine } from "./engine-pool.ts";
+import type { HeldPrefix } from "./held-prefix.ts";
+import { ensureRoom } from "./memory-plan.ts";
+import { chunkTokens, prefill, reusableTokens } from "./prefill.ts";
+import type { Scheduler } from "./scheduler.ts";
+import { type Report, SharedTask } from "./shared-task.ts";
+
+/** Tokens of the context that are kept free for a question and for its answer. */
+export const reservedQuestionTokens = 512;
+export const reservedAnswerTokens = 512;
+
+export interface SessionOptions {
+  readonly root: string;
+  readonly model: PromptModel;
+  readonly contextTokens: number;
+  readonly tokenCache: TokenCache;
+  readonly scheduler: Scheduler;
+  /** Frees memory that other sessions hold for nobody at the moment; false when there is nothing left to free. */
+  readonly freeSomething: () => Promise<boolean>;
+}
+
+/** What a prefill did for the request that waited for it. */
+export interface PrefillOutcome {
+  readonly prefillMs: number;
+  readonly cachedTokens: number;
+}
+
+export interface PackOutcome {
+  readonly pack: PackedRepository;
+  /** Files that were added, edited or removed since the last pack. */
+  readonly changedFiles: number;
+}
+
+export class Session {
+  readonly #options: SessionOptions;
+  #scan: RepositoryScan | null = null;
+  #pack: PackedRepository | null = null;
+  /** Ends when the scan that is running has ended: the next one only looks for changes since. */
+  #packTurn: Promise<unknown> = Promise.resolve();
+  #held: HeldPrefix | null = null;
+  #prefill: { readonly identity: string; readonly task: SharedTask<PrefillOutcome> } | null = null;
+  #users = 0;
+  #lastUsedAt = Date.now();
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+  }
+
+  get lastUsedAt(): number {
+    return this.#users > 0 ? Date.now() : this.#lastUsedAt;
+  }
+
+  get isInUse(): boolean {
+    return this.#users > 0 || this.#prefill !== null;
+  }
+
+  get modelDir(): string {
+    return this.#options.model.modelDir;
+  }
+
+  get heldBytes(): number {
+    return this.#held?.sizeBytes ?? 0;
+  }
+
+  status(): SessionStatus {
+    const { root, model, contextTokens } = this.#options;
+    const held = this.#held?.isAlive ? this.#held : null;
+    return {
+      repository: root,
+      model: model.modelDir,
+      contextTokens,
+      heldTokens: held?.kv.tokenCount ?? 0,
+      heldBytes: held?.sizeBytes ?? 0,
+      lastUsedMsAgo: Date.now() - this.lastUsedAt,
+    };
+  }
+
+  /** Marks the session as in use while `work` runs, so that nobody frees what it needs. */
+  async use<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#users += 1;
+    try {
+      return await work();
+    } finally {
+      this.#users -= 1;
+      this.#lastUsedAt = Date.now();
+    }
+  }
+
+  /** The repository as it is now, as tokens. Rejects with the codes of scanRepository and packRepository. */
+  async pack(signal: AbortSignal, report: Report): Promise<PackOutcome> {
+    const turn = this.#packTurn.then(() => this.#packNow(signal, report));
+    this.#packTurn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** The KV of the whole pack; the caller calls `leave` on the prefix. Clients that need the same wait for one prefill. */
+  async prefix(
+    pack: PackedRepository,
+    loaded: LoadedEngine,
+    signal: AbortSignal,
+    report: Report,
+  ): Promise<PrefillOutcome & { prefix: HeldPrefix }> {
+    let outcome: PrefillOutcome = { prefillMs: 0, cachedTokens: pack.tokens.length };
+    for (;;) {
+      throwIfCancelled(signal);
+      if (!loaded.alive) throw new Failure("engine-died", "The engine's process ended while the repository was read.");
+      const held = this.#held;
+      const isComplete =
+        held?.tokens.length === pack.tokens.length && reusableTokens(held, pack.tokens) === pack.tokens.length;
+      if (held && isComplete) return { ...outcome, prefix: held.join() };
+      const running = this.#prefill;
+      if (running?.identity === pack.identity && running.task.isJoinable) {
+        outcome = await running.task.join(signal, report);
+      } else if (running) {
+        await running.task.over(); // another state of the files, or one that its clients gave up
+      } else {
+        this.#startPrefill(pack, loaded);
+      }
+    }
+  }
+
+  /** Frees the KV. An answer that is reading it keeps it to its end. */
+  async release(): Promise<void> {
+    const held = this.#held;
+    this.#held = null;
+    await held?.leave();
+  }
+
+  async #packNow(signal: AbortSignal, report: Report): Promise<PackOutcome> {
+    const { root, model, contextTokens, tokenCache } = this.#options;
+    throwIfCancelled(signal);
+    const startedAt = performance.now();
+    const tell = (phase: "scanning" | "packing", tokens: number): void => {
+      const elapsedMs = performance.now() - startedAt;
+      report({
+        phase,
+        totalTokens: 0,
+        cachedTokens: 0,
+        processedTokens: tokens,
+        elapsedMs,
+        tokensPerSecond: 0,
+        etaMs: null,
+      });
+    };
+    tell("scanning", 0);
+    const changes = this.#scan ? await changedSince(this.#scan, { signal }) : null;
+    const scan = changes?.scan ?? (await scanRepository(root, { signal }));
+    if (this.#pack && changes?.count === 0) {
+      this.#scan = scan;
+      return { pack: this.#pack, changedFiles: 0 };
+    }
+    const reserved = Math.min(reservedQuestionTokens + reservedAnswerTokens, Math.floor(contextTokens / 2));
+    const pack = await packRepository(scan, model, {
+      budgetTokens: contextTokens - reserved,
+      ...(this.#pack ? { previous: this.#pack } : {}),
+      cache: tokenCache,
+      signal,
+      onProgress: ({ tokens }) => {
+        tell("packing", tokens);
+      },
+    });
+    const changedFiles = this.#pack ? (changes?.count ?? 0) : 0;
+    this.#scan = scan;
+    this.#pack = pack;
+    return { pack, changedFiles };
+  }
+
+  #startPrefill(pack: PackedRepository, loaded: LoadedEngine): void {
+    const { scheduler, freeSomething, contextTokens } = this.#options;
+    const { tokens, identity } = pack;
+    const task = new SharedTask<PrefillOutcome>(async (signal, report) => {
+      const cachedTokens = reusableTokens(this.#held, tokens);
+      if (cachedTokens === 0) await this.release(); // its memory is needed for the new one
+      const plannedTokens = Math.min(contextTokens, tokens.length + reservedQuestionTokens + reservedAnswerTokens);
+      await ensureRoom({
+        contextTokens: plannedTokens,
+        reusedBytes: cachedTokens * loaded.info.kvBytesPerToken,
+        plan: () => loaded.engine.plan(plannedTokens, chunkTokens),
+        freeSomething,
+      });
+      const onHeld = async (next: HeldPrefix): Promise<void> => {
+        const previous = this.#held;
+        this.#held = next;
+        await previous?.leave();
+      };
+      const prefillMs = await prefill({ loaded, held: this.#held, tokens, scheduler, signal, report, onHeld });
+      return { prefillMs, cachedTokens };
+    });
+    this.#prefill = { identity, task };
+    void task.over().then(() => {
+      this.#prefill = null;
+    });
+  }
+}
