@@ -40,8 +40,9 @@ export interface StatusResult {
   readonly socket: string;
   readonly logFile: string;
   readonly connections: number;
-  readonly running: number;
-  readonly queued: number;
+  readonly runningRequests: number;
+  /** Those that wait for the engine. */
+  readonly queuedRequests: number;
   readonly engine: EngineState;
   readonly sessions: readonly SessionStatus[];
 }

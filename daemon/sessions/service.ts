@@ -144,8 +144,8 @@ export class LongsightService {
       socket: this.#address,
       logFile: this.#options.logFile,
       connections: this.#connectionCount(),
-      running: this.#scheduler.isRunning ? 1 : 0,
-      queued: this.#scheduler.waitingCount,
+      runningRequests: this.#scheduler.isRunning ? 1 : 0,
+      queuedRequests: this.#scheduler.waitingCount,
       engine: await this.#pool.state(),
       sessions: this.#sessions.all().map((session) => session.status()),
     };

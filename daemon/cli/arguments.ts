@@ -1,0 +1,120 @@
+/** The command line as a tagged union. Every mistake is told with what would have been right. */
+import { parseArgs } from "node:util";
+import { Failure } from "../failure/failure.ts";
+import { limits } from "../protocol/limits.ts";
+
+export interface AskArguments {
+  readonly kind: "ask";
+  /** Null: interactive, or one question per line of standard input. */
+  readonly question: string | null;
+  readonly repo: string | undefined;
+  readonly model: string | undefined;
+  readonly context: number | undefined;
+  readonly maxTokens: number | undefined;
+  readonly json: boolean;
+}
+
+export interface BenchArguments {
+  readonly kind: "bench";
+  readonly repo: string | undefined;
+  readonly model: string | undefined;
+  readonly context: number | undefined;
+  readonly json: boolean;
+}
+
+export type Command =
+  | AskArguments
+  | BenchArguments
+  | { readonly kind: "status"; readonly json: boolean }
+  | { readonly kind: "model-list"; readonly json: boolean }
+  | { readonly kind: "stop" }
+  | { readonly kind: "lsp" }
+  | { readonly kind: "help" }
+  | { readonly kind: "version" };
+
+/** The options of each command; an option of another command is a mistake, not ignored. */
+const optionsOf: Readonly<Record<string, readonly string[]>> = {
+  ask: ["repo", "model", "context", "max-tokens", "json"],
+  status: ["json"],
+  model: ["json"],
+  bench: ["repo", "model", "context", "json"],
+  stop: [],
+  lsp: ["stdio"],
+  help: [],
+};
+
+/** `args` without node and script. Throws `invalid-argument`. */
+export function readArguments(args: readonly string[]): Command {
+  const { values, positionals } = parse(args);
+  const [command, ...rest] = positionals;
+  if (values.version) return { kind: "version" };
+  if (values.help || command === undefined) return { kind: "help" };
+  const allowed = Object.hasOwn(optionsOf, command) ? optionsOf[command] : undefined;
+  if (!allowed) {
+    throw mistake(`There is no command "${command}"; there are ${Object.keys(optionsOf).join(", ")}.`);
+  }
+  for (const name of Object.keys(values)) {
+    if (!allowed.includes(name)) throw mistake(`"longsight ${command}" has no option --${name}.`);
+  }
+  const { repo, model, json = false } = values;
+  const context = integer("context", values.context, 256, 16_777_216);
+  if (command !== "ask" && command !== "model" && rest.length > 0) {
+    throw mistake(`"longsight ${command}" takes no argument, but got "${rest.join(" ")}".`);
+  }
+  switch (command) {
+    case "ask": {
+      const maxTokens = integer("max-tokens", values["max-tokens"], 1, limits.maxAnswerTokens);
+      const question = rest.join(" ").trim();
+      if (rest.length > 0 && question === "") throw mistake("The question is empty.");
+      return { kind: "ask", question: question === "" ? null : question, repo, model, context, maxTokens, json };
+    }
+    case "bench":
+      return { kind: "bench", repo, model, context, json };
+    case "status":
+      return { kind: "status", json };
+    case "model":
+      if (rest.join(" ") === "list") return { kind: "model-list", json };
+      throw mistake('"longsight model" is followed by "list".');
+    case "stop":
+      return { kind: "stop" };
+    case "lsp":
+      return { kind: "lsp" };
+    default:
+      return { kind: "help" };
+  }
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        repo: { type: "string" },
+        model: { type: "string" },
+        context: { type: "string" },
+        "max-tokens": { type: "string" },
+        json: { type: "boolean" },
+        // Language clients add it to the command of a stdio server.
+        stdio: { type: "boolean" },
+        help: { type: "boolean", short: "h" },
+        version: { type: "boolean", short: "V" },
+      },
+    });
+  } catch (thrown) {
+    throw mistake(thrown instanceof Error ? thrown.message : String(thrown));
+  }
+}
+
+function integer(name: string, text: string | undefined, min: number, max: number): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < min || value > max) {
+    throw mistake(`--${name} takes a whole number from ${min.toString()} to ${max.toString()}, not "${text}".`);
+  }
+  return value;
+}
+
+function mistake(text: string): Failure {
+  return new Failure("invalid-argument", text);
+}

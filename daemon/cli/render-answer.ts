@@ -1,0 +1,40 @@
+/** What stands below an answer: where it is from, whether that was checked, and what it cost. */
+import type { AskRecord } from "../protocol/ask.ts";
+import type { ContextSummary } from "../protocol/context.ts";
+import { count, duration } from "./progress-view.ts";
+
+/** One line per place; empty when the answer cites nothing. */
+export function renderCitations(record: AskRecord): string {
+  const lines = new Set(
+    record.citations.map(({ path, line, verified, stale }) => {
+      const mark = verified ? "" : "  (unverified: the quoted text was not found there)";
+      return `  ${path}:${line.toString()}${mark}${stale ? "  (the file has changed since it was read)" : ""}`;
+    }),
+  );
+  return [...lines].map((line) => `${line}\n`).join("");
+}
+
+export function renderTimings({ timings, mode, stopReason }: AskRecord): string {
+  const parts = [
+    `first token after ${duration(timings.firstTokenMs)}`,
+    `${count(timings.cachedTokens)} of ${count(timings.promptTokens)} tokens reused`,
+    ...(timings.prefillMs > 0 ? [`prefill ${duration(timings.prefillMs)}`] : []),
+    ...(timings.tokensPerSecond > 0 ? [`${timings.tokensPerSecond.toFixed(1)} tokens/s`] : []),
+    `mode ${mode}`,
+    ...(stopReason === "max-tokens" ? ["cut off at --max-tokens"] : []),
+  ];
+  return `[${parts.join(", ")}]\n`;
+}
+
+/** "412 files, 31,201 tokens; 14 left out: 9 budget, 3 binary, 2 secret (--json lists them)". */
+export function renderContext(context: ContextSummary): string {
+  const reasons = new Map<string, number>();
+  for (const { reason } of context.leftOut) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  const inside = `[context: ${count(context.files)} files, ${count(context.tokens)} tokens`;
+  const changed = context.changedFiles > 0 ? `; ${count(context.changedFiles)} changed since the last question` : "";
+  if (context.leftOutCount === 0) return `${inside}${changed}]\n`;
+  const list = [...reasons]
+    .sort(([, first], [, second]) => second - first)
+    .map(([reason, number]) => `${count(number)} ${reason}`);
+  return `${inside}; left out ${count(context.leftOutCount)}: ${list.join(", ")} (--json lists them)${changed}]\n`;
+}

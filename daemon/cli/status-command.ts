@@ -1,0 +1,52 @@
+/** `longsight status`: never starts a daemon. */
+import type { StatusResult } from "../protocol/status.ts";
+import { connectIfRunning } from "../socket/connect-or-spawn.ts";
+import { DaemonClient } from "./daemon-client.ts";
+import { daemonPlace } from "./place.ts";
+import { count, duration } from "./progress-view.ts";
+
+export async function statusCommand(json: boolean): Promise<void> {
+  const socket = await connectIfRunning(daemonPlace(process.env));
+  if (!socket) {
+    process.stdout.write(json ? '{ "running": false }\n' : "No daemon is running; the next question starts one.\n");
+    return;
+  }
+  const client = await DaemonClient.connect(socket);
+  const status = await client.status();
+  client.close();
+  process.stdout.write(json ? `${JSON.stringify({ running: true, ...status }, null, 2)}\n` : render(status));
+}
+
+function render(status: StatusResult): string {
+  const lines = [
+    `daemon    version ${status.version}, pid ${status.pid.toString()}, up ${duration(status.uptimeMs)}`,
+    `socket    ${status.socket}`,
+    `log       ${status.logFile}`,
+    `requests  ${status.runningRequests.toString()} running, ${status.queuedRequests.toString()} waiting, ${status.connections.toString()} connections`,
+    `engine    ${renderEngine(status)}`,
+    ...status.sessions.map(
+      (session) =>
+        `context   ${session.repository}: ${count(session.heldTokens)} tokens held (${mebibytes(session.heldBytes)}), ` +
+        `of ${count(session.contextTokens)}; used ${duration(session.lastUsedMsAgo)} ago`,
+    ),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function renderEngine({ engine }: StatusResult): string {
+  switch (engine.state) {
+    case "stopped":
+      return engine.lastDeath === null ? "not started" : `died (${engine.lastDeath}); the next question starts it`;
+    case "starting":
+      return `loading ${engine.model}`;
+    case "ready":
+      return (
+        `${engine.model} (${engine.architecture}) on ${engine.device} ${engine.instructionSet}, ` +
+        `${engine.threads.toString()} threads, peak ${mebibytes(engine.peakMemoryBytes)}`
+      );
+  }
+}
+
+function mebibytes(bytes: number): string {
+  return `${count(bytes / 1024 ** 2)} MiB`;
+}
