@@ -29,7 +29,7 @@ import { ParamsReader } from "./check-params.ts";
 import type { Log } from "./log.ts";
 import { PieceSender, type SendProgress, WorkDoneSender } from "./progress-sender.ts";
 import { type Call, readCommand, routes } from "./routes.ts";
-import { GuardedReader, InFlight, SocketWriter } from "./transport.ts";
+import { endSocket, GuardedReader, InFlight, SocketWriter } from "./transport.ts";
 
 export interface ConnectionHost {
   readonly version: string;
@@ -85,7 +85,7 @@ export class Connection {
 
   /** Ends the connection when what was written has left. */
   end(): void {
-    this.#socket.end();
+    endSocket(this.#socket);
   }
 
   sendHealth(params: ServerStatusParams): void {

@@ -9,10 +9,7 @@ import { ensureRuntimeDir } from "../socket/runtime-dir.ts";
 import { Connection } from "./connection.ts";
 import { type IdleTimes, watchIdle } from "./idle-watch.ts";
 import type { Log } from "./log.ts";
-import { InFlight, SocketWriter } from "./transport.ts";
-
-/** Milliseconds that clients have to read their last answers when the daemon stops. */
-const lastWordsMs = 1000;
+import { endSocket, InFlight, SocketWriter } from "./transport.ts";
 
 export interface DaemonOptions {
   readonly runtimeDir: string;
@@ -92,7 +89,8 @@ class Daemon implements RunningDaemon {
       const text = `The daemon has ${limits.maxConnections.toString()} connections, the most that are allowed.`;
       new SocketWriter(socket, new InFlight()).replyError(null, rpc, text, { code: "queue-full", next });
       socket.on("error", () => undefined);
-      socket.end();
+      socket.resume(); // so that the peer's end is seen
+      endSocket(socket);
       return;
     }
     const { version, service, log } = this.#options;
@@ -114,11 +112,7 @@ class Daemon implements RunningDaemon {
     // What waited has been rejected by now; its responses are written in the turns that follow.
     await new Promise((resolve) => setImmediate(resolve));
     for (const connection of this.#connections.values()) connection.end();
-    const timer = setTimeout(() => {
-      for (const socket of this.#connections.keys()) socket.destroy();
-    }, lastWordsMs);
     await closed;
-    clearTimeout(timer);
     this.#resolveStopped(reason);
   }
 }

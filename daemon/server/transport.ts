@@ -131,7 +131,7 @@ export class GuardedReader extends AbstractMessageReader {
     this.#socket.removeAllListeners("data");
     this.#socket.resume(); // so that the peer's end is seen
     this.#writer.replyError(null, rpcErrors.invalidRequest, `${reason} The connection is closed.`);
-    this.#socket.end();
+    endSocket(this.#socket);
     this.fireError(new Error(reason));
     this.fireClose();
   }
@@ -176,8 +176,22 @@ export class SocketWriter extends AbstractMessageWriter {
   }
 
   end(): void {
-    this.#socket.end();
+    endSocket(this.#socket);
   }
+}
+
+/** Milliseconds that a peer has to read what was written last and to close its side. */
+const closingMs = 2000;
+
+/** Ends the connection, also when the peer keeps its side open. */
+export function endSocket(socket: net.Socket): void {
+  socket.end();
+  const timer = setTimeout(() => {
+    socket.destroy();
+  }, closingMs);
+  socket.once("close", () => {
+    clearTimeout(timer);
+  });
 }
 
 function message({ method, params, ...rest }: Envelope & { kind: "request" | "notification" }): Message {
