@@ -97,8 +97,7 @@ std::vector<float> Engine::Logits(const KvState& base, std::span<const uint32_t>
   Workspace workspace(model_.spec, std::min(chunk_tokens, count));
   std::vector<float> logits(static_cast<size_t>(model_.spec.vocabulary));
   Decoder(model_, *backend_)
-      .Forward(
-          base, *segment, tokens, workspace, cancel, [](int64_t) {}, logits.data());
+      .Forward(base, *segment, tokens, workspace, cancel, [](int64_t) {}, logits.data());
   return logits;
 }
 
@@ -126,8 +125,7 @@ GenerateResult Engine::Generate(const KvState& base, std::span<const uint32_t> t
   try {
     std::vector<uint32_t> next(tokens.begin(), tokens.end());
     while (static_cast<int64_t>(result.tokens.size()) < max_tokens) {
-      decoder.Forward(
-          base, *segment, next, workspace, cancel, [](int64_t) {}, logits.data());
+      decoder.Forward(base, *segment, next, workspace, cancel, [](int64_t) {}, logits.data());
       const uint32_t token = sampler.Sample(logits);
       if (result.tokens.empty()) {
         result.first_token_ms = MillisecondsSince(start);

@@ -22,7 +22,7 @@ std::string Mebibytes(int64_t bytes) {
 MemoryPlan PlanMemory(const Model& model, const KvLayout& layout, int64_t new_tokens,
                       int64_t chunk) {
   MemoryPlan plan{};
-  plan.weights_bytes = model.weights_bytes();
+  plan.weights_bytes = model.weights_bytes;
   plan.kv_bytes = new_tokens * layout.bytes_per_token();
   plan.workspace_bytes =
       Workspace::PlannedBytes(model.spec, std::max<int64_t>(1, std::min(chunk, new_tokens))) +

@@ -141,6 +141,7 @@ Model LoadModel(const std::string& model_dir) {
                           ? model.embedding
                           : model.store.Get("lm_head.weight", {spec.vocabulary, spec.hidden});
   RefuseUnknownTensors(model);
+  model.weights_bytes = model.store.used_bytes();
   return model;
 }
 

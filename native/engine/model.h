@@ -37,8 +37,8 @@ struct Model {
   std::vector<float> final_norm;  // [hidden]
   Linear head;                    // [vocabulary, hidden]; the embedding itself when tied
   std::vector<uint32_t> end_tokens;
-
-  int64_t weights_bytes() const { return store.used_bytes(); }
+  // Of all tensors in use.
+  int64_t weights_bytes = 0;
 };
 
 // Reads config.json, generation_config.json (optional) and the weights, and checks all of them

@@ -56,7 +56,7 @@ Napi::Value ModelObject::Info(const Napi::CallbackInfo& info) {
   SetNumber(result, "hiddenSize", spec.hidden);
   SetNumber(result, "vocabularySize", spec.vocabulary);
   SetNumber(result, "maxContextTokens", spec.max_context);
-  SetNumber(result, "weightsBytes", engine.model().weights_bytes());
+  SetNumber(result, "weightsBytes", engine.model().weights_bytes);
   SetNumber(result, "kvBytesPerToken", engine.kv_layout().bytes_per_token());
   result.Set("device", engine.backend().device());
   result.Set("instructionSet", engine.backend().instruction_set());
