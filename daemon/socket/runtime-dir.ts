@@ -16,13 +16,11 @@ export function runtimeDirPath(env: NodeJS.ProcessEnv): string {
  * and read our questions. Rejects with `socket-not-ours`.
  */
 export async function ensureRuntimeDir(dir: string): Promise<void> {
-  try {
-    await mkdir(dir, { recursive: true, mode: 0o700 });
-  } catch (thrown) {
-    // A file or a link that leads nowhere: lstat below tells which.
-    if (!(thrown instanceof Error && "code" in thrown && thrown.code === "EEXIST")) {
+  // Looked at first: mkdir follows a link, and would make a folder wherever it leads.
+  if (!(await exists(dir))) {
+    await mkdir(dir, { recursive: true, mode: 0o700 }).catch((thrown: unknown) => {
       throw new Failure("socket-not-ours", `The runtime folder ${dir} cannot be created.`, { cause: thrown });
-    }
+    });
   }
   const stat = await lstat(dir);
   if (stat.isSymbolicLink()) throw notOurs(dir, "it is a symbolic link");
@@ -32,6 +30,10 @@ export async function ensureRuntimeDir(dir: string): Promise<void> {
   if ((stat.mode & 0o077) !== 0) {
     throw notOurs(dir, `others may enter it (mode ${(stat.mode & 0o777).toString(8)}, wanted 700)`);
   }
+}
+
+async function exists(dir: string): Promise<boolean> {
+  return (await lstat(dir).catch(() => null)) !== null;
 }
 
 function notOurs(dir: string, reason: string): Failure {
