@@ -1,0 +1,282 @@
+// Attention of many stacked query rows: tiles with an online softmax in fp32 (Dao, "FlashAttention-2", arXiv 2307.08691),
+// transposed. Query rows lie across the vector lanes and keys go down, so that
+//   scores[key][lane] = K[key][:] . Q[:][lane]   and   out[dim][lane] += V[key][dim] * p[key][lane]
+// both broadcast K and V as they lie in memory: neither is transposed, maxima and sums run straight down the lanes, and
+// p is used where the first product left it.
+#pragma once
+
+#include "attention_merge.h"
+#include "dot.h"
+#include "exp2.h"
+#include "load.h"
+#include "thread_pool.h"
+
+namespace longsight::cpu {
+
+template <class S>
+struct AttentionTiles {
+  static constexpr int64_t kMr = S::kAttentionRows;
+  static constexpr int64_t kLanes = int64_t{S::kAttentionVectors} * S::kWidth;
+  // Keys of a tile. A panel's scores, 128 x 24 fp32, stay in L1 between the two products.
+  static constexpr int64_t kKeys = 128;
+  static constexpr int64_t kMaxHeadSize = 256;
+  static constexpr int64_t kMaxLanes = 192;
+
+  // Stacked rows of a block: K and V are widened once for so many. Bounded by L2: Q, out, K and V of a block take
+  // 172 KiB at head size 64 and 400 KiB at 128.
+  static constexpr int64_t BlockRows(int64_t head_size) { return head_size <= 128 ? kMaxLanes : kMaxLanes / 2; }
+
+  static_assert(kMaxLanes / 2 % kLanes == 0 && kKeys % kMr == 0);
+};
+
+// One block's working set, laid out in a thread's scratch.
+template <class S>
+struct AttentionScratch {
+  using T = AttentionTiles<S>;
+
+  AttentionScratch(void* scratch, int64_t head_size) {
+    float* next = static_cast<float*>(scratch);
+    const auto take = [&next](int64_t floats) {
+      float* taken = next;
+      next += RoundUp(floats, 16);
+      return taken;
+    };
+    const int64_t lanes = T::BlockRows(head_size);
+    q = take(lanes * head_size);
+    out = take(lanes * head_size);
+    k = take(T::kKeys * head_size);
+    v = take(T::kKeys * head_size);
+    scores = take(T::kKeys * T::kLanes);
+    top = take(lanes);
+    sum = take(lanes);
+    row = take(T::kMaxHeadSize);
+  }
+
+  float* q;       // [panels][head_size][kLanes]
+  float* out;     // [panels][head_size][kLanes], not yet divided by sum
+  float* k;       // [kKeys][head_size]
+  float* v;       // [head_size / kMr][kKeys][kMr]
+  float* scores;  // [kKeys][kLanes]
+  float* top;     // [lanes]: running maximum of the scaled scores, in units of log 2
+  float* sum;     // [lanes]: sum of 2^(score - top)
+  float* row;     // [head_size]
+};
+
+// The largest head: 96 x 256 twice, 128 x 256 twice, and some.
+static_assert((2 * 24576 + 2 * 32768 + 128 * 48 + 3 * 256) * sizeof(float) <= ThreadPool::kScratchBytes);
+
+// One block of stacked rows [row_begin, row_end) of a KV head against keys [keys.begin, keys.end) of the view.
+template <class S>
+class AttentionBlock {
+  using V = typename S::V;
+  using T = AttentionTiles<S>;
+  static constexpr int kNv = S::kAttentionVectors;
+
+ public:
+  AttentionBlock(const AttentionParams& p, int64_t kv_head, int64_t row_begin, int64_t row_end, void* scratch)
+      : p_(p), kv_head_(kv_head), row_begin_(row_begin), row_end_(row_end), s_(scratch, p.head_size) {}
+
+  // False when cancelled.
+  bool Run(KeyRange keys) {
+    LoadQueries();
+    for (int64_t tile = keys.begin; tile < keys.end; tile += T::kKeys) {
+      if (Cancelled(p_)) return false;
+      const int64_t count = Min(T::kKeys, keys.end - tile);
+      LoadKeysAndValues(tile, count);
+      for (int64_t panel = 0; panel < Panels(); ++panel) AttendPanel(panel, tile, count);
+    }
+    return true;
+  }
+
+  // Into p.out and p.lse, merging when asked.
+  void StoreOut() {
+    for (int64_t i = row_begin_; i < row_end_; ++i) {
+      const float lse = FinishRow(i - row_begin_, s_.row);
+      StoreRow(p_, kv_head_, i, s_.row, lse);
+    }
+  }
+
+  void StorePartial(const PartialAttention& partial) {
+    for (int64_t i = 0; i < row_end_ - row_begin_; ++i) {
+      partial.lse[i] = FinishRow(i, partial.out + i * p_.head_size);
+    }
+  }
+
+ private:
+  int64_t Panels() const { return CeilDiv(row_end_ - row_begin_, T::kLanes); }
+
+  // Rows past the end are zero: their scores are 0, and nobody reads their result.
+  void LoadQueries() {
+    const int64_t d = p_.head_size;
+    for (int64_t lane = 0; lane < Panels() * T::kLanes; ++lane) {
+      const int64_t i = row_begin_ + lane;
+      float* to = s_.q + lane / T::kLanes * d * T::kLanes + lane % T::kLanes;
+      if (i < row_end_) {
+        const float* from = p_.q + StackedOffset(p_, kv_head_, i, p_.q_row_stride, p_.q_head_stride);
+        for (int64_t c = 0; c < d; ++c) to[c * T::kLanes] = from[c];
+      } else {
+        for (int64_t c = 0; c < d; ++c) to[c * T::kLanes] = 0.0f;
+      }
+      s_.top[lane] = kMinusInfinity;
+      s_.sum[lane] = 0.0f;
+    }
+    std::memset(s_.out, 0, static_cast<size_t>(Panels() * T::kLanes * d) * sizeof(float));
+  }
+
+  // Widens a tile; the rows that fill up the last register tile are zero.
+  void LoadKeysAndValues(int64_t tile, int64_t count) {
+    const int64_t d = p_.head_size;
+    const int64_t padded = RoundUp(count, T::kMr);
+    for (int64_t key = 0; key < padded; ++key) {
+      float* k = s_.k + key * d;
+      float* v = s_.row;
+      if (key < count) {
+        const int64_t offset = (tile + key) * p_.kv.row_stride + kv_head_ * p_.kv.head_stride;
+        WidenRow<S>(ElementAt(p_.kv.k, p_.kv.type, offset), p_.kv.type, k, d);
+        WidenRow<S>(ElementAt(p_.kv.v, p_.kv.type, offset), p_.kv.type, v, d);
+      } else {
+        std::memset(k, 0, static_cast<size_t>(d) * sizeof(float));
+        std::memset(v, 0, static_cast<size_t>(d) * sizeof(float));
+      }
+      for (int64_t c = 0; c < d; c += T::kMr) {
+        std::memcpy(s_.v + c * T::kKeys + key * T::kMr, v + c, T::kMr * sizeof(float));
+      }
+    }
+  }
+
+  // One panel of kLanes stacked rows against the tile of `count` keys at `tile`.
+  void AttendPanel(int64_t panel, int64_t tile, int64_t count) {
+    const int64_t first = row_begin_ + panel * T::kLanes;
+    const int64_t last = Min(first + T::kLanes, row_end_) - 1;
+    const int64_t group = GroupSize(p_);
+    const KeyRange of_first = VisibleKeys(p_, first / group);
+    const KeyRange of_last = VisibleKeys(p_, last / group);
+    // In whole register tiles; what sticks out is masked below.
+    const int64_t begin = Clamp(of_first.begin - tile, 0, count) / T::kMr * T::kMr;
+    const int64_t end = RoundUp(Clamp(of_last.end - tile, 0, count), T::kMr);
+    if (end <= begin) return;
+    V top[kNv];
+    Score(panel, begin, end, top);
+    if (end > Min(of_first.end - tile, count) || begin < of_last.begin - tile) {
+      Mask(first, tile, count, begin, end, top);
+    }
+    V decay[kNv];
+    Exponentiate(panel, begin, end, top, decay);
+    Accumulate(panel, begin, end, decay);
+  }
+
+  // scores[begin .. end) of the panel, and their maxima.
+  void Score(int64_t panel, int64_t begin, int64_t end, V (&top)[kNv]) {
+    const int64_t d = p_.head_size;
+    const float* q = s_.q + panel * d * T::kLanes;
+#pragma GCC unroll 8
+    for (int j = 0; j < kNv; ++j) top[j] = S::Set1(kMinusInfinity);
+    for (int64_t key = begin; key < end; key += T::kMr) {
+      V acc[T::kMr][kNv];
+#pragma GCC unroll 16
+      for (int i = 0; i < T::kMr; ++i) {
+#pragma GCC unroll 8
+        for (int j = 0; j < kNv; ++j) acc[i][j] = S::Zero();
+      }
+      MultiplyTile<S, FmaDot<S>, T::kMr, kNv>(acc, s_.k + key * d, d, 1, q, d);
+#pragma GCC unroll 16
+      for (int i = 0; i < T::kMr; ++i) {
+#pragma GCC unroll 8
+        for (int j = 0; j < kNv; ++j) {
+          S::Store(s_.scores + (key + i) * T::kLanes + j * S::kWidth, acc[i][j]);
+          top[j] = S::Max(top[j], acc[i][j]);
+        }
+      }
+    }
+  }
+
+  // Sets the scores that a lane may not see to -inf, and takes the maxima anew. Key numbers within the tile are small
+  // integers, exact in fp32.
+  void Mask(int64_t first, int64_t tile, int64_t count, int64_t begin, int64_t end, V (&top)[kNv]) {
+    alignas(64) float lowest[T::kLanes];
+    alignas(64) float highest[T::kLanes];
+    for (int64_t lane = 0; lane < T::kLanes; ++lane) {
+      const KeyRange seen = VisibleKeys(p_, Min(first + lane, row_end_ - 1) / GroupSize(p_));
+      lowest[lane] = static_cast<float>(Clamp(seen.begin - tile, 0, count));
+      highest[lane] = static_cast<float>(Clamp(seen.end - tile, 0, count) - 1);
+    }
+    const V hidden = S::Set1(kMinusInfinity);
+    for (int j = 0; j < kNv; ++j) {
+      const V low = S::Load(lowest + j * S::kWidth);
+      const V high = S::Load(highest + j * S::kWidth);
+      V best = hidden;
+      for (int64_t key = begin; key < end; ++key) {
+        float* at = s_.scores + key * T::kLanes + j * S::kWidth;
+        const V number = S::Set1(static_cast<float>(key));
+        const V below_high = S::WhereLe(number, high, S::Load(at), hidden);
+        const V seen = S::WhereLe(low, number, below_high, hidden);
+        S::Store(at, seen);
+        best = S::Max(best, seen);
+      }
+      top[j] = best;
+    }
+  }
+
+  // scores -> 2^(scaled score - new maximum); decay = 2^(old maximum - new maximum).
+  void Exponentiate(int64_t panel, int64_t begin, int64_t end, const V (&tile_top)[kNv], V (&decay)[kNv]) {
+    const V scale = S::Set1(p_.scale * 1.44269504088896341f);
+    for (int j = 0; j < kNv; ++j) {
+      float* running_top = s_.top + panel * T::kLanes + j * S::kWidth;
+      float* running_sum = s_.sum + panel * T::kLanes + j * S::kWidth;
+      const V old_top = S::Load(running_top);
+      const V new_top = S::Max(old_top, S::Mul(tile_top[j], scale));
+      // A lane that has seen no key yet: -inf minus -inf would be NaN.
+      const V base = S::WhereLe(new_top, S::Set1(-3e38f), S::Zero(), new_top);
+      decay[j] = Exp2<S>(S::Sub(old_top, base));
+      V sum = S::Zero();
+      for (int64_t key = begin; key < end; ++key) {
+        float* at = s_.scores + key * T::kLanes + j * S::kWidth;
+        const V weight = Exp2<S>(S::Sub(S::Mul(S::Load(at), scale), base));
+        S::Store(at, weight);
+        sum = S::Add(sum, weight);
+      }
+      S::Store(running_sum, S::Fma(S::Load(running_sum), decay[j], sum));
+      S::Store(running_top, new_top);
+    }
+  }
+
+  // out = out * decay + V^T p.
+  void Accumulate(int64_t panel, int64_t begin, int64_t end, const V (&decay)[kNv]) {
+    const int64_t d = p_.head_size;
+    for (int64_t c = 0; c < d; c += T::kMr) {
+      float* out = s_.out + (panel * d + c) * T::kLanes;
+      V acc[T::kMr][kNv];
+#pragma GCC unroll 16
+      for (int i = 0; i < T::kMr; ++i) {
+#pragma GCC unroll 8
+        for (int j = 0; j < kNv; ++j) {
+          acc[i][j] = S::Mul(S::Load(out + i * T::kLanes + j * S::kWidth), decay[j]);
+        }
+      }
+      MultiplyTile<S, FmaDot<S>, T::kMr, kNv>(acc, s_.v + c * T::kKeys + begin * T::kMr, 1, T::kMr,
+                                              s_.scores + begin * T::kLanes, end - begin);
+#pragma GCC unroll 16
+      for (int i = 0; i < T::kMr; ++i) {
+#pragma GCC unroll 8
+        for (int j = 0; j < kNv; ++j) S::Store(out + i * T::kLanes + j * S::kWidth, acc[i][j]);
+      }
+    }
+  }
+
+  // Row `lane` of the block, normalised into out[head_size]; returns its lse. Zero and -inf when it saw no key.
+  float FinishRow(int64_t lane, float* out) const {
+    const int64_t d = p_.head_size;
+    const float* from = s_.out + lane / T::kLanes * d * T::kLanes + lane % T::kLanes;
+    const float sum = s_.sum[lane];
+    const float inverse = sum == 0.0f ? 0.0f : 1.0f / sum;
+    for (int64_t c = 0; c < d; ++c) out[c] = from[c * T::kLanes] * inverse;
+    if (sum == 0.0f) return kMinusInfinity;
+    return (s_.top[lane] + std::log2(sum)) * 0.693147180559945309f;
+  }
+
+  const AttentionParams& p_;
+  const int64_t kv_head_, row_begin_, row_end_;
+  const AttentionScratch<S> s_;
+};
+
+}  // namespace longsight::cpu

@@ -1,0 +1,26 @@
+// One instruction set's operations as a table.
+#pragma once
+
+#include "attention.h"
+#include "convert.h"
+#include "matmul.h"
+#include "ops.h"
+#include "rms_norm.h"
+#include "rope.h"
+#include "swiglu.h"
+
+namespace longsight::cpu {
+
+template <class S, class PairDot>
+constexpr OpTable MakeOpTable(const char* name) {
+  return {.name = name,
+          .matmul = MatmulFor<S, PairDot>,
+          .rms_norm = RmsNormFor<S>,
+          .rope = RopeFor<S>,
+          .swiglu = SwiGluFor<S>,
+          .attention = AttentionFor<S>,
+          .convert = ConvertFor<S>,
+          .embed = EmbedFor<S>};
+}
+
+}  // namespace longsight::cpu

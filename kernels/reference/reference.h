@@ -1,0 +1,61 @@
+// The oracle of every kernel: plain loops in fp64 over plain fp32 arrays, one function per file. Slow and obvious on
+// purpose. Shares no code and no header with any backend; a test widens stored types before it calls these.
+// Shapes in brackets, row-major and contiguous.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace longsight::reference {
+
+// y[rows, out] = x[rows, in] * w[out, in]^T (+ bias[out]) (+ y).
+struct Product {
+  int64_t rows, in, out;
+  const float* x;
+  const float* w;
+  const float* bias;  // or null
+  bool add;
+};
+void Multiply(const Product& p, double* y);
+
+// y[rows, n] = x / sqrt(mean(x^2) + eps) * weight[n].
+void Normalize(const float* x, const float* weight, int64_t rows, int64_t n, double eps, double* y);
+
+// Turns x[rows, heads, head_size]; row r is at first_position + r. frequency[rotary / 2].
+struct Rotation {
+  int64_t rows, heads, head_size, rotary;
+  int64_t first_position;
+  const double* frequency;
+  double magnitude;
+  bool interleaved;
+};
+void Rotate(const Rotation& p, const float* x, double* y);
+
+// y[n] = gate * sigmoid(gate) * up.
+void Gate(const float* gate, const float* up, int64_t n, double* y);
+
+// Attention of q[rows, heads, head_size] over k, v[tokens, kv_heads, head_size], every score held at once.
+struct Heads {
+  int64_t rows, heads, kv_heads, head_size, tokens;
+  int64_t query_position, key_position;  // of the first row and of the first token
+  int64_t window;                        // <= 0: none
+  double scale;
+  const float* q;
+  const float* k;
+  const float* v;
+};
+// out[rows, heads, head_size], lse[rows, heads]; zeros and -inf for a row that sees no key.
+struct Attended {
+  std::vector<double> out;
+  std::vector<double> lse;
+};
+Attended Attend(const Heads& p);
+
+// The bits of the nearest bf16 or f16 value (even on a tie), found by trying the neighbours in fp64.
+uint16_t NearestBf16(float x);
+uint16_t NearestF16(float x);
+// The value of those bits.
+double Bf16Value(uint16_t bits);
+double F16Value(uint16_t bits);
+
+}  // namespace longsight::reference
