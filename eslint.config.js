@@ -1,52 +1,7 @@
 // Lint rules: typescript-eslint's strict type-checked set, errors only, and the walls between the rooms.
-import { createNodeResolver, importX } from "eslint-plugin-import-x";
 import { defineConfig, globalIgnores } from "eslint/config";
 import tseslint from "typescript-eslint";
-
-/** Rooms of daemon/ and the other rooms of daemon/ that each may import. Absent from a list means forbidden. */
-const daemonRooms = {
-  protocol: [],
-  failure: ["protocol"],
-  repository: ["protocol", "failure"],
-  prompt: ["protocol", "failure", "repository"],
-  engine: ["protocol", "failure"],
-  socket: ["protocol", "failure"],
-  sessions: ["protocol", "failure", "repository", "prompt", "engine"],
-  server: ["protocol", "failure", "repository", "prompt", "engine", "socket", "sessions"],
-  // A client like any other: it dials or starts the daemon, and then there is only the protocol.
-  cli: ["protocol", "failure", "socket"],
-};
-
-const zones = [
-  ...Object.entries(daemonRooms).map(([room, mayImport]) => ({
-    target: `./daemon/${room}`,
-    from: "./daemon",
-    except: [room, ...mayImport].map((name) => `./${name}`),
-    message: `daemon/${room} may import only: ${[room, ...mayImport].map((name) => `daemon/${name}`).join(", ")}.`,
-  })),
-  {
-    target: "./extension",
-    from: ["./daemon/!(protocol)/**", "./native/**", "./scripts/**"],
-    message: "extension/ shares daemon/protocol with the daemon, and nothing else.",
-  },
-  {
-    target: ["./daemon", "./native", "./scripts"],
-    from: "./extension",
-    message: "extension/ is the only room that knows the editor.",
-  },
-  {
-    // Its types only; that one file of daemon/engine loads it is checked by `addonLoading`.
-    target: ["./extension", "./daemon/!(engine)/**/*"],
-    from: "./native/**",
-    message: "Only daemon/engine knows the addon.",
-  },
-];
-
-const testZone = {
-  target: ["./extension", "./daemon", "./native", "./scripts"],
-  from: "./test",
-  message: "Nothing imports test/.",
-};
+import longsight from "./scripts/room-walls.mjs";
 
 const addonLoading = [
   "MemberExpression[object.name='process'][property.name='dlopen']",
@@ -67,7 +22,9 @@ export default defineConfig(
         tsconfigRootDir: import.meta.dirname,
       },
     },
+    plugins: { longsight },
     rules: {
+      "longsight/room-walls": "error",
       "@typescript-eslint/consistent-type-assertions": ["error", { assertionStyle: "never" }],
       "@typescript-eslint/consistent-type-imports": "error",
       "@typescript-eslint/explicit-module-boundary-types": "error",
@@ -77,14 +34,6 @@ export default defineConfig(
       "@typescript-eslint/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
       eqeqeq: "error",
       "no-restricted-syntax": ["error", ...addonLoading],
-    },
-  },
-  {
-    files: ["**/*.ts"],
-    plugins: { "import-x": importX },
-    settings: { "import-x/resolver-next": [createNodeResolver({ extensions: [".ts", ".d.ts", ".mjs", ".js"] })] },
-    rules: {
-      "import-x/no-restricted-paths": ["error", { basePath: import.meta.dirname, zones: [...zones, testZone] }],
     },
   },
   {
@@ -111,7 +60,7 @@ export default defineConfig(
       "@typescript-eslint/no-unsafe-argument": "off",
       "@typescript-eslint/no-unsafe-assignment": "off",
       "@typescript-eslint/no-unsafe-member-access": "off",
-      "import-x/no-restricted-paths": "off",
+      "longsight/room-walls": "off",
     },
   },
 );
