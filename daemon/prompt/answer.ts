@@ -1,17 +1,11 @@
+import { AnchorTokenAnswer } from "./anchor-token-answer.ts";
+import { askedNames } from "./asked-names.ts";
+import { CitationChecker, type Citation } from "./citation-checker.ts";
 import type { PackedRepository } from "./packed-repository.ts";
 import type { PromptModel } from "./prompt-model.ts";
+import { TextAnchorAnswer } from "./text-anchor-answer.ts";
 
-export interface Citation {
-  readonly path: string;
-  /** From 1; in the file as it is now when `verified`, else as it was packed. */
-  readonly line: number;
-  /** The quoted text (or the name that was asked for) stands on that line of the file as it is now. */
-  readonly verified: boolean;
-  /** The file has changed since it was packed. */
-  readonly stale: boolean;
-  /** What the model quoted; empty when it quoted nothing. */
-  readonly quote: string;
-}
+export type { Citation } from "./citation-checker.ts";
 
 export interface ResolvedAnswer {
   /** Plain text: no control characters, no escapes; equal to all the pieces that `onText` got. */
@@ -38,6 +32,11 @@ export interface AnswerReader {
   finish(): Promise<ResolvedAnswer>;
 }
 
-export function openAnswer(options: AnswerOptions): AnswerReader {
-  throw new Error(`not yet: ${options.question}`);
+/** Reads generated ids as an answer with citations that are checked against the files as they are now. */
+export function openAnswer({ model, pack, question, overlays, onText }: AnswerOptions): AnswerReader {
+  const checker = new CitationChecker(pack, askedNames(question), overlays);
+  const { tokenizer, anchors, profile } = model;
+  return anchors
+    ? new AnchorTokenAnswer({ tokenizer, anchors, blockLines: profile.blockLines, checker, onText })
+    : new TextAnchorAnswer({ tokenizer, blockLines: profile.blockLines, checker, onText });
 }
