@@ -37,6 +37,7 @@ export interface ScriptedWork {
   prefillCalls: number;
   generateCalls: number;
   liveStates: number;
+  liveTokens: number;
 }
 
 export function scriptedAddon(script: Script, work: ScriptedWork = newWork()): Addon {
@@ -52,7 +53,7 @@ export function scriptedAddon(script: Script, work: ScriptedWork = newWork()): A
 }
 
 export function newWork(): ScriptedWork {
-  return { prefilledTokens: 0, prefillCalls: 0, generateCalls: 0, liveStates: 0 };
+  return { prefilledTokens: 0, prefillCalls: 0, generateCalls: 0, liveStates: 0, liveTokens: 0 };
 }
 
 /** Handles share nothing here; the real engine's share segments, which callers cannot see. */
@@ -61,13 +62,16 @@ const tokensOf = new WeakMap<NativeKv, Uint32Array>();
 function scriptedModel(script: Script, threads: number, work: ScriptedWork): NativeModel {
   const makeKv = (tokens: Uint32Array): NativeKv => {
     work.liveStates += 1;
+    work.liveTokens += tokens.length;
     let live = true;
     const kv: NativeKv = {
       tokenCount: tokens.length,
       view: (tokenCount) => makeKv(tokens.slice(0, tokenCount)),
       release: () => {
-        if (live) work.liveStates -= 1;
+        if (!live) return;
         live = false;
+        work.liveStates -= 1;
+        work.liveTokens -= tokens.length;
       },
     };
     tokensOf.set(kv, tokens);
@@ -94,7 +98,7 @@ function scriptedModel(script: Script, threads: number, work: ScriptedWork): Nat
       kvBytes: contextTokens * script.kvBytesPerToken,
       workspaceBytes: 0,
       requiredBytes: contextTokens * script.kvBytesPerToken,
-      availableBytes: script.totalBytes,
+      availableBytes: script.totalBytes - work.liveTokens * script.kvBytesPerToken,
     }),
     emptyKv: () => makeKv(new Uint32Array()),
     prefill: async (base, tokens, chunkTokens, cancel, onProgress) => {
