@@ -45,7 +45,7 @@ class CpuBackend final : public Backend {
   int threads() const override { return threads_; }
 
   void Embed(const Tensor& table, const uint32_t* ids, int64_t rows, float* y) override {
-    cpu::Embed(table.data, KernelType(table.type), ids, rows, table.shape[1], y);
+    cpu::Embed(pool_, table.data, KernelType(table.type), ids, rows, table.shape[1], y);
   }
 
   void RmsNorm(ConstRows x, const std::vector<float>& weight, double epsilon, int64_t rows,
