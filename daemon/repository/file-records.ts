@@ -5,7 +5,7 @@ import { judgeContent } from "./file-verdict.ts";
 import type { IgnoreRules } from "./ignore-rules.ts";
 import type { LeftOutReason } from "./left-out.ts";
 import type { ListedPath } from "./listing.ts";
-import { openBelow } from "./safe-open.ts";
+import { openBelow, readOpened } from "./safe-open.ts";
 import type { FileRecord, FileVerdict, ScanMemory } from "./scan-types.ts";
 
 interface ReadOptions {
@@ -14,6 +14,11 @@ interface ReadOptions {
   readonly overlays: ReadonlyMap<string, string> | undefined;
   readonly known: ScanMemory | undefined;
   readonly signal: AbortSignal | undefined;
+}
+
+interface FileReadOptions extends ReadOptions {
+  /** As `openBelow` takes it. */
+  readonly folders: Map<string, Promise<string>>;
 }
 
 /** Node's file system pool has four threads; a few more requests keep it busy, and few descriptors open. */
@@ -33,10 +38,11 @@ export async function readRecords(
 ): Promise<Map<string, FileRecord>> {
   const found = new Map<string, FileRecord>();
   const queue = entries.values();
+  const folders = new Map<string, Promise<string>>();
   const readNext = async (): Promise<void> => {
     for (const entry of queue) {
       if (options.signal) throwIfCancelled(options.signal);
-      const record = await readRecord(root, entry, options);
+      const record = await readRecord(root, entry, { ...options, folders });
       if (record !== null) found.set(entry.path, record);
     }
   };
@@ -44,14 +50,14 @@ export async function readRecords(
   return found;
 }
 
-async function readRecord(root: string, entry: ListedPath, options: ReadOptions): Promise<FileRecord | null> {
+async function readRecord(root: string, entry: ListedPath, options: FileReadOptions): Promise<FileRecord | null> {
   const overlay = options.overlays?.get(entry.path);
   if (overlay !== undefined) return overlayRecord(entry, overlay, options);
   const known = options.known?.records.get(entry.path);
   if (known !== undefined && (await isUnchanged(root, entry, known))) return known;
 
   const readAtNs = BigInt(Date.now()) * 1_000_000n;
-  const opened = await openBelow(root, entry.path);
+  const opened = await openBelow(root, entry.path, options.folders);
   switch (opened.kind) {
     case "gone":
       return null;
@@ -69,7 +75,7 @@ async function readRecord(root: string, entry: ListedPath, options: ReadOptions)
     if (stats.sizeBytes > options.maxFileBytes) {
       return { ...common, verdict: tooLarge(stats.sizeBytes, options.maxFileBytes) };
     }
-    const bytes = await opened.handle.readFile();
+    const bytes = await readOpened(opened, options.maxFileBytes);
     // It may have grown between fstat and here.
     const verdict =
       bytes.length > options.maxFileBytes

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { contentHash } from "./file-verdict.ts";
-import { openBelow } from "./safe-open.ts";
+import { openBelow, readOpened } from "./safe-open.ts";
 
 /** A file's text with the hash that goes with it. */
 export interface SourceText {
@@ -28,9 +28,10 @@ export async function readSourceText(
   const opened = await openBelow(root, path);
   if (opened.kind !== "opened") return null;
   try {
-    if (opened.stats.size > maxBytes) return null;
-    const bytes = await opened.handle.readFile();
-    return isUtf8(bytes) ? { text: normalizeText(bytes.toString("utf8")), hash: contentHash(bytes) } : null;
+    const bytes = await readOpened(opened, maxBytes);
+    return bytes.length <= maxBytes && isUtf8(bytes)
+      ? { text: normalizeText(bytes.toString("utf8")), hash: contentHash(bytes) }
+      : null;
   } catch {
     return null;
   } finally {

@@ -26,13 +26,20 @@ const openFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLO
  *
  * @param root absolute, links resolved
  * @param path relative to it
+ * @param folders where parent folders really are, remembered over the calls of one scan
  */
-export async function openBelow(root: string, path: string): Promise<OpenedFile | OpenRefusal> {
+export async function openBelow(
+  root: string,
+  path: string,
+  folders = new Map<string, Promise<string>>(),
+): Promise<OpenedFile | OpenRefusal> {
   const file = join(root, path);
   let handle: FileHandle;
   try {
-    if (!isBelow(root, await realpath(dirname(file))))
-      return { kind: "link", detail: "a link leads out of the folder" };
+    const folder = dirname(file);
+    const realFolder = folders.get(folder) ?? realpath(folder);
+    folders.set(folder, realFolder);
+    if (!isBelow(root, await realFolder)) return { kind: "link", detail: "a link leads out of the folder" };
     handle = await open(file, openFlags);
   } catch (error) {
     return refusalOf(error);
@@ -45,6 +52,23 @@ export async function openBelow(root: string, path: string): Promise<OpenedFile 
   } catch (error) {
     await handle.close();
     return refusalOf(error);
+  }
+}
+
+/**
+ * What an opened file holds, in one read as a rule. A file that grows meanwhile gives at most `maxBytes` + 1 bytes, by which
+ * the caller sees that it is too large.
+ */
+export async function readOpened({ handle, stats }: OpenedFile, maxBytes: number): Promise<Buffer> {
+  let buffer = Buffer.allocUnsafe(Math.min(Number(stats.size), maxBytes) + 1);
+  let length = 0;
+  for (;;) {
+    const { bytesRead } = await handle.read(buffer, length, buffer.length - length, length);
+    length += bytesRead;
+    if (bytesRead === 0 || length > maxBytes) return buffer.subarray(0, length);
+    // One byte of room is left when the size was right, and the next read would only find the end.
+    if (BigInt(length) === stats.size) return buffer.subarray(0, length);
+    if (length === buffer.length) buffer = Buffer.concat([buffer, Buffer.allocUnsafe(Math.min(length, maxBytes) + 1)]);
   }
 }
 
