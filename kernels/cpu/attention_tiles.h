@@ -20,13 +20,19 @@ struct AttentionTiles {
   // Keys of a tile. A panel's scores, 128 x 24 fp32, stay in L1 between the two products.
   static constexpr int64_t kKeys = 128;
   static constexpr int64_t kMaxHeadSize = 256;
-  static constexpr int64_t kMaxLanes = 192;
+  // Stacked rows x head size of a block: K and V are widened once for so many rows. Bounded by L2: q and out take 96 KiB
+  // each, K and V 80 KiB at head size 64 and 144 KiB at 128.
+  static constexpr int64_t kMaxBlock = 24576;
 
-  // Stacked rows of a block: K and V are widened once for so many. Bounded by L2: Q, out, K and V of a block take
-  // 172 KiB at head size 64 and 400 KiB at 128.
-  static constexpr int64_t BlockRows(int64_t head_size) { return head_size <= 128 ? kMaxLanes : kMaxLanes / 2; }
+  static constexpr int64_t BlockRows(int64_t head_size) {
+    return Max(kLanes, Min(384, kMaxBlock / head_size) / kLanes * kLanes);
+  }
 
-  static_assert(kMaxLanes / 2 % kLanes == 0 && kKeys % kMr == 0);
+  // Elements between the rows of a tile. The second product walks down a column of V; the padding spreads it over the
+  // sets of L1.
+  static constexpr int64_t RowStride(int64_t head_size) { return head_size + 16; }
+
+  static_assert(kKeys % kMr == 0);
 };
 
 // One block's working set, laid out in a thread's scratch.
@@ -44,26 +50,28 @@ struct AttentionScratch {
     const int64_t lanes = T::BlockRows(head_size);
     q = take(lanes * head_size);
     out = take(lanes * head_size);
-    k = take(T::kKeys * head_size);
-    v = take(T::kKeys * head_size);
+    k = take(T::kKeys * T::RowStride(head_size));
+    v = take(T::kKeys * T::RowStride(head_size));
     scores = take(T::kKeys * T::kLanes);
     top = take(lanes);
     sum = take(lanes);
+    decay = take(T::kLanes);
     row = take(T::kMaxHeadSize);
   }
 
   float* q;       // [panels][head_size][kLanes]
   float* out;     // [panels][head_size][kLanes], not yet divided by sum
-  float* k;       // [kKeys][head_size]
-  float* v;       // [head_size / kMr][kKeys][kMr]
+  float* k;       // [kKeys][head_size], RowStride apart
+  float* v;       // [kKeys][head_size], RowStride apart
   float* scores;  // [kKeys][kLanes]
   float* top;     // [lanes]: running maximum of the scaled scores, in units of log 2
   float* sum;     // [lanes]: sum of 2^(score - top)
+  float* decay;   // [kLanes]: what the panel's earlier sums shrink by
   float* row;     // [head_size]
 };
 
 // The largest head: 96 x 256 twice, 128 x 256 twice, and some.
-static_assert((2 * 24576 + 2 * 32768 + 128 * 48 + 3 * 256) * sizeof(float) <= ThreadPool::kScratchBytes);
+static_assert((2 * 24576 + 2 * 128 * 272 + 128 * 48 + 2 * 384 + 2 * 256) * sizeof(float) <= ThreadPool::kScratchBytes);
 
 // One block of stacked rows [row_begin, row_end) of a KV head against keys [keys.begin, keys.end) of the view.
 template <class S>
@@ -124,23 +132,25 @@ class AttentionBlock {
   }
 
   // Widens a tile; the rows that fill up the last register tile are zero.
-  void LoadKeysAndValues(int64_t tile, int64_t count) {
+  [[gnu::noinline]] void LoadKeysAndValues(int64_t tile, int64_t count) {
     const int64_t d = p_.head_size;
-    const int64_t padded = RoundUp(count, T::kMr);
-    for (int64_t key = 0; key < padded; ++key) {
-      float* k = s_.k + key * d;
-      float* v = s_.row;
-      if (key < count) {
-        const int64_t offset = (tile + key) * p_.kv.row_stride + kv_head_ * p_.kv.head_stride;
-        WidenRow<S>(ElementAt(p_.kv.k, p_.kv.type, offset), p_.kv.type, k, d);
-        WidenRow<S>(ElementAt(p_.kv.v, p_.kv.type, offset), p_.kv.type, v, d);
-      } else {
-        std::memset(k, 0, static_cast<size_t>(d) * sizeof(float));
-        std::memset(v, 0, static_cast<size_t>(d) * sizeof(float));
+    const int64_t stride = T::RowStride(d);
+    for (int64_t key = 0; key < count; ++key) {
+      const int64_t offset = (tile + key) * p_.kv.row_stride + kv_head_ * p_.kv.head_stride;
+      WidenRow<S>(ElementAt(p_.kv.k, p_.kv.type, offset), p_.kv.type, s_.k + key * stride, d);
+      WidenRow<S>(ElementAt(p_.kv.v, p_.kv.type, offset), p_.kv.type, s_.v + key * stride, d);
+      // A head's rows lie apart, which the processor's own prefetchers follow badly.
+      const int64_t ahead = offset + T::kKeys * p_.kv.row_stride;
+      if (tile + key + T::kKeys < p_.kv.tokens) {
+        for (int64_t c = 0; c < d; c += 64 / ElementBytes(p_.kv.type)) {
+          __builtin_prefetch(ElementAt(p_.kv.k, p_.kv.type, ahead + c), 0, 2);
+          __builtin_prefetch(ElementAt(p_.kv.v, p_.kv.type, ahead + c), 0, 2);
+        }
       }
-      for (int64_t c = 0; c < d; c += T::kMr) {
-        std::memcpy(s_.v + c * T::kKeys + key * T::kMr, v + c, T::kMr * sizeof(float));
-      }
+    }
+    for (int64_t key = count; key < RoundUp(count, T::kMr); ++key) {
+      std::memset(s_.k + key * stride, 0, static_cast<size_t>(d) * sizeof(float));
+      std::memset(s_.v + key * stride, 0, static_cast<size_t>(d) * sizeof(float));
     }
   }
 
@@ -155,22 +165,20 @@ class AttentionBlock {
     const int64_t begin = Clamp(of_first.begin - tile, 0, count) / T::kMr * T::kMr;
     const int64_t end = RoundUp(Clamp(of_last.end - tile, 0, count), T::kMr);
     if (end <= begin) return;
-    V top[kNv];
-    Score(panel, begin, end, top);
+    Score(panel, begin, end);
     if (end > Min(of_first.end - tile, count) || begin < of_last.begin - tile) {
-      Mask(first, tile, count, begin, end, top);
+      Mask(first, tile, count, begin, end);
     }
-    V decay[kNv];
-    Exponentiate(panel, begin, end, top, decay);
-    Accumulate(panel, begin, end, decay);
+    Exponentiate(panel, begin, end);
+    Accumulate(panel, begin, end);
   }
 
-  // scores[begin .. end) of the panel, and their maxima.
-  void Score(int64_t panel, int64_t begin, int64_t end, V (&top)[kNv]) {
+  // scores[begin .. end) of the panel. Nothing but the tile is live in here and in Accumulate: a maximum or a factor kept
+  // in a register would push one of its 12 sums out to memory.
+  [[gnu::noinline]] void Score(int64_t panel, int64_t begin, int64_t end) {
     const int64_t d = p_.head_size;
+    const int64_t stride = T::RowStride(d);
     const float* q = s_.q + panel * d * T::kLanes;
-#pragma GCC unroll 8
-    for (int j = 0; j < kNv; ++j) top[j] = S::Set1(kMinusInfinity);
     for (int64_t key = begin; key < end; key += T::kMr) {
       V acc[T::kMr][kNv];
 #pragma GCC unroll 16
@@ -178,21 +186,17 @@ class AttentionBlock {
 #pragma GCC unroll 8
         for (int j = 0; j < kNv; ++j) acc[i][j] = S::Zero();
       }
-      MultiplyTile<S, FmaDot<S>, T::kMr, kNv>(acc, s_.k + key * d, d, 1, q, d);
+      MultiplyTile<S, FmaDot<S>, T::kMr, kNv>(acc, s_.k + key * stride, stride, 1, q, d);
 #pragma GCC unroll 16
       for (int i = 0; i < T::kMr; ++i) {
 #pragma GCC unroll 8
-        for (int j = 0; j < kNv; ++j) {
-          S::Store(s_.scores + (key + i) * T::kLanes + j * S::kWidth, acc[i][j]);
-          top[j] = S::Max(top[j], acc[i][j]);
-        }
+        for (int j = 0; j < kNv; ++j) S::Store(s_.scores + (key + i) * T::kLanes + j * S::kWidth, acc[i][j]);
       }
     }
   }
 
-  // Sets the scores that a lane may not see to -inf, and takes the maxima anew. Key numbers within the tile are small
-  // integers, exact in fp32.
-  void Mask(int64_t first, int64_t tile, int64_t count, int64_t begin, int64_t end, V (&top)[kNv]) {
+  // Sets the scores that a lane may not see to -inf. Key numbers within the tile are small integers, exact in fp32.
+  [[gnu::noinline]] void Mask(int64_t first, int64_t tile, int64_t count, int64_t begin, int64_t end) {
     alignas(64) float lowest[T::kLanes];
     alignas(64) float highest[T::kLanes];
     for (int64_t lane = 0; lane < T::kLanes; ++lane) {
@@ -204,45 +208,46 @@ class AttentionBlock {
     for (int j = 0; j < kNv; ++j) {
       const V low = S::Load(lowest + j * S::kWidth);
       const V high = S::Load(highest + j * S::kWidth);
-      V best = hidden;
       for (int64_t key = begin; key < end; ++key) {
         float* at = s_.scores + key * T::kLanes + j * S::kWidth;
         const V number = S::Set1(static_cast<float>(key));
         const V below_high = S::WhereLe(number, high, S::Load(at), hidden);
-        const V seen = S::WhereLe(low, number, below_high, hidden);
-        S::Store(at, seen);
-        best = S::Max(best, seen);
+        S::Store(at, S::WhereLe(low, number, below_high, hidden));
       }
-      top[j] = best;
     }
   }
 
   // scores -> 2^(scaled score - new maximum); decay = 2^(old maximum - new maximum).
-  void Exponentiate(int64_t panel, int64_t begin, int64_t end, const V (&tile_top)[kNv], V (&decay)[kNv]) {
+  [[gnu::noinline]] void Exponentiate(int64_t panel, int64_t begin, int64_t end) {
     const V scale = S::Set1(p_.scale * 1.44269504088896341f);
     for (int j = 0; j < kNv; ++j) {
       float* running_top = s_.top + panel * T::kLanes + j * S::kWidth;
       float* running_sum = s_.sum + panel * T::kLanes + j * S::kWidth;
+      float* column = s_.scores + j * S::kWidth;
+      V tile_top = S::Load(column + begin * T::kLanes);
+      for (int64_t key = begin + 1; key < end; ++key) tile_top = S::Max(tile_top, S::Load(column + key * T::kLanes));
       const V old_top = S::Load(running_top);
-      const V new_top = S::Max(old_top, S::Mul(tile_top[j], scale));
+      const V new_top = S::Max(old_top, S::Mul(tile_top, scale));
       // A lane that has seen no key yet: -inf minus -inf would be NaN.
       const V base = S::WhereLe(new_top, S::Set1(-3e38f), S::Zero(), new_top);
-      decay[j] = Exp2<S>(S::Sub(old_top, base));
+      const V decay = Exp2<S>(S::Sub(old_top, base));
       V sum = S::Zero();
       for (int64_t key = begin; key < end; ++key) {
-        float* at = s_.scores + key * T::kLanes + j * S::kWidth;
+        float* at = column + key * T::kLanes;
         const V weight = Exp2<S>(S::Sub(S::Mul(S::Load(at), scale), base));
         S::Store(at, weight);
         sum = S::Add(sum, weight);
       }
-      S::Store(running_sum, S::Fma(S::Load(running_sum), decay[j], sum));
+      S::Store(running_sum, S::Fma(S::Load(running_sum), decay, sum));
+      S::Store(s_.decay + j * S::kWidth, decay);
       S::Store(running_top, new_top);
     }
   }
 
   // out = out * decay + V^T p.
-  void Accumulate(int64_t panel, int64_t begin, int64_t end, const V (&decay)[kNv]) {
+  [[gnu::noinline]] void Accumulate(int64_t panel, int64_t begin, int64_t end) {
     const int64_t d = p_.head_size;
+    const int64_t stride = T::RowStride(d);
     for (int64_t c = 0; c < d; c += T::kMr) {
       float* out = s_.out + (panel * d + c) * T::kLanes;
       V acc[T::kMr][kNv];
@@ -250,11 +255,12 @@ class AttentionBlock {
       for (int i = 0; i < T::kMr; ++i) {
 #pragma GCC unroll 8
         for (int j = 0; j < kNv; ++j) {
-          acc[i][j] = S::Mul(S::Load(out + i * T::kLanes + j * S::kWidth), decay[j]);
+          const V decay = S::Load(s_.decay + j * S::kWidth);
+          acc[i][j] = S::Mul(S::Load(out + i * T::kLanes + j * S::kWidth), decay);
         }
       }
-      MultiplyTile<S, FmaDot<S>, T::kMr, kNv>(acc, s_.v + c * T::kKeys + begin * T::kMr, 1, T::kMr,
-                                              s_.scores + begin * T::kLanes, end - begin);
+      MultiplyTile<S, FmaDot<S>, T::kMr, kNv>(acc, s_.v + begin * stride + c, 1, stride, s_.scores + begin * T::kLanes,
+                                              end - begin);
 #pragma GCC unroll 16
       for (int i = 0; i < T::kMr; ++i) {
 #pragma GCC unroll 8

@@ -28,7 +28,10 @@ template <class S, class Dot, int MR, int NV>
   for (int64_t u = 0; u < units; ++u) {
     typename S::V column[NV];
 #pragma GCC unroll 8
-    for (int j = 0; j < NV; ++j) column[j] = S::Load(b + j * S::kWidth);
+    for (int j = 0; j < NV; ++j) {
+      column[j] = S::Load(b + j * S::kWidth);
+      S::KeepInRegister(column[j]);
+    }
 #pragma GCC unroll 16
     for (int i = 0; i < MR; ++i) {
       const typename S::V row = S::Broadcast(a + i * a_row_stride);

@@ -19,6 +19,8 @@ struct Avx2 {
   static V Set1(float x) { return _mm256_set1_ps(x); }
   static V Broadcast(const float* p) { return _mm256_broadcast_ss(p); }
   static V Load(const float* p) { return _mm256_loadu_ps(p); }
+  // Holds v in a register: GCC would rather load it again for each of its uses, and the loads would then be the limit.
+  static void KeepInRegister(V& v) { asm("" : "+x"(v)); }
   static void Store(float* p, V v) { _mm256_storeu_ps(p, v); }
   static V Add(V a, V b) { return _mm256_add_ps(a, b); }
   static V Sub(V a, V b) { return _mm256_sub_ps(a, b); }

@@ -25,6 +25,12 @@ struct Avx512 {
   static V Set1(float x) { return _mm512_set1_ps(x); }
   static V Broadcast(const float* p) { return _mm512_set1_ps(*p); }
   static V Load(const float* p) { return _mm512_loadu_ps(p); }
+  // Holds v in a register: GCC would rather load it again for each of its uses, and the loads would then be the limit.
+#if defined(LONGSIGHT_SIMDE)
+  static void KeepInRegister(V&) {}
+#else
+  static void KeepInRegister(V& v) { asm("" : "+v"(v)); }
+#endif
   static void Store(float* p, V v) { _mm512_storeu_ps(p, v); }
   static V Add(V a, V b) { return _mm512_add_ps(a, b); }
   static V Sub(V a, V b) { return _mm512_sub_ps(a, b); }

@@ -24,6 +24,8 @@ struct Portable {
     std::memcpy(&v, p, sizeof v);
     return v;
   }
+  // What the wider instruction sets do here is not worth a special case.
+  static void KeepInRegister(V&) {}
   static void Store(float* p, V v) { std::memcpy(p, &v, sizeof v); }
   static V Add(V a, V b) { return a + b; }
   static V Sub(V a, V b) { return a - b; }

@@ -81,8 +81,9 @@ void TestSwiGlu(cpu::ThreadPool& pool, const cpu::OpTable& ops, Random& random) 
     reference::Gate(gate.data(), up.data(), rows * n, expected.data());
     std::vector<float> y(gate.size());
     ops.swiglu(pool, {gate.data(), up.data(), n, n, y.data(), n, rows, n});
+    // The argument of exp is rounded to fp32: at 20 that alone is 1e-6 of the result.
     // Where exp(-gate) leaves fp32's range the result, below 1e-36, may be 0.
-    CheckClose(y, expected, 1e-36, 1e-6, std::string("swiglu ") + ops.name + " n " + std::to_string(n));
+    CheckClose(y, expected, 1e-36, 2e-6, std::string("swiglu ") + ops.name + " n " + std::to_string(n));
     ops.swiglu(pool, {gate.data(), up.data(), n, n, gate.data(), n, rows, n});
     Check(gate == y, std::string("swiglu ") + ops.name + ": in place differs");
   }
