@@ -26,7 +26,7 @@ class TerminalView implements ProgressView {
   }
 
   show(record: ProgressRecord): void {
-    const width = Math.max(20, (this.#output.columns ?? 80) - 1);
+    const width = Math.max(10, (this.#output.columns ?? 80) - 1);
     const text = phaseText(record);
     const line = record.phase === "prefilling" ? `${bar(record, Math.min(24, width - text.length - 3))}${text}` : text;
     this.#output.write(`\r\x1b[K${line.slice(0, width)}`);

@@ -47,15 +47,15 @@ export class Connection {
   readonly #rpc: MessageConnection;
   /** Aborts everything that this client asked for; fires when it is gone. */
   readonly #gone = new AbortController();
+  readonly #inFlight = new InFlight();
   #state: State = "new";
   #rootPath: string | undefined;
 
   constructor(socket: net.Socket, host: ConnectionHost) {
     this.#socket = socket;
     this.#host = host;
-    const inFlight = new InFlight();
-    const writer = new SocketWriter(socket, inFlight);
-    const reader = new GuardedReader(socket, writer, inFlight);
+    const writer = new SocketWriter(socket, this.#inFlight);
+    const reader = new GuardedReader(socket, writer, this.#inFlight);
     this.#rpc = createMessageConnection(reader, writer, {
       error: (text) => {
         host.log.error(text);
@@ -86,6 +86,12 @@ export class Connection {
   /** Ends the connection when what was written has left. */
   end(): void {
     endSocket(this.#socket);
+  }
+
+  /** The same, when every request has been answered. */
+  async endWhenAnswered(): Promise<void> {
+    await this.#inFlight.allAnswered();
+    this.end();
   }
 
   sendHealth(params: ServerStatusParams): void {

@@ -11,6 +11,9 @@ import { type IdleTimes, watchIdle } from "./idle-watch.ts";
 import type { Log } from "./log.ts";
 import { endSocket, InFlight, SocketWriter } from "./transport.ts";
 
+/** Milliseconds in which what runs must have been answered when the daemon stops. */
+const lastAnswersMs = 2000;
+
 export interface DaemonOptions {
   readonly runtimeDir: string;
   readonly version: string;
@@ -109,10 +112,13 @@ class Daemon implements RunningDaemon {
     this.#endWatch();
     const closed = this.#listening?.close();
     await this.#options.service.close();
-    // What waited has been rejected by now; its responses are written in the turns that follow.
-    await new Promise((resolve) => setImmediate(resolve));
-    for (const connection of this.#connections.values()) connection.end();
+    // What waited has been rejected by now, so the responses are on their way.
+    for (const connection of this.#connections.values()) void connection.endWhenAnswered();
+    const timer = setTimeout(() => {
+      for (const connection of this.#connections.values()) connection.end();
+    }, lastAnswersMs);
     await closed;
+    clearTimeout(timer);
     this.#resolveStopped(reason);
   }
 }

@@ -25,6 +25,19 @@ import { FrameParser } from "./frame-parser.ts";
 /** A connection's requests that wait for their response. */
 export class InFlight {
   readonly ids = new Set<RequestId>();
+  #waiters: (() => void)[] = [];
+
+  /** The request's response has been handed to the socket. */
+  answered(id: RequestId): void {
+    this.ids.delete(id);
+    if (this.ids.size > 0) return;
+    for (const waiter of this.#waiters.splice(0)) waiter();
+  }
+
+  /** Resolves when every request has been answered. */
+  async allAnswered(): Promise<void> {
+    if (this.ids.size > 0) await new Promise<void>((resolve) => this.#waiters.push(resolve));
+  }
 }
 
 export class GuardedReader extends AbstractMessageReader {
@@ -154,7 +167,7 @@ export class SocketWriter extends AbstractMessageWriter {
       !("method" in message) &&
       (typeof message.id === "number" || typeof message.id === "string")
     ) {
-      this.#inFlight.ids.delete(message.id);
+      this.#inFlight.answered(message.id);
     }
     const body = Buffer.from(JSON.stringify(message), "utf8");
     const frame = Buffer.concat([Buffer.from(`Content-Length: ${body.length.toString()}\r\n\r\n`, "latin1"), body]);
