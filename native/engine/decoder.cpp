@@ -48,7 +48,7 @@ void Decoder::Forward(const KvState& base, KvSegment& tail, std::span<const uint
 
 void Decoder::ForwardChunk(const Chunk& chunk) {
   const int64_t layers = model_.spec.layer_count();
-  backend_.Embed(model_.embedding, chunk.tokens.data(), chunk.rows(), chunk.space.residual);
+  Embed(chunk);
   for (int64_t layer = 0; layer < layers; ++layer) {
     // Nobody reads the last layer's output but for the row that logits come from: of the other rows
     // only K and V live on.
@@ -61,6 +61,15 @@ void Decoder::ForwardChunk(const Chunk& chunk) {
     chunk.progress(chunk.done + chunk.rows() * (layer + 1) / (layers + 1));
   }
   ComputeLogits(chunk);
+}
+
+void Decoder::Embed(const Chunk& chunk) {
+  for (int64_t begin = 0; begin < chunk.rows(); begin += kBlockRows) {
+    chunk.CheckCancelled();
+    const int64_t rows = std::min(kBlockRows, chunk.rows() - begin);
+    backend_.Embed(model_.embedding, chunk.tokens.data() + begin, rows,
+                   chunk.space.residual + begin * model_.spec.hidden);
+  }
 }
 
 // K and V of all rows into the segment, and the queries of the rows from `first_query` on.

@@ -31,6 +31,7 @@ class Decoder {
  private:
   struct Chunk;
   void ForwardChunk(const Chunk& chunk);
+  void Embed(const Chunk& chunk);
   void Project(const Chunk& chunk, int64_t layer, int64_t first_query);
   void Attend(const Chunk& chunk, int64_t layer, int64_t first_query);
   void FinishLayer(const Chunk& chunk, int64_t layer, int64_t first_row);

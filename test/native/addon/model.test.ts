@@ -1,0 +1,209 @@
+/** The addon against a golden model, and what it refuses. */
+import { readFileSync } from "node:fs";
+import { beforeAll, describe, expect, it } from "vitest";
+import type { NativeModel } from "../../../native/addon.d.ts";
+import { errorCatalogue } from "../../../daemon/protocol/errors.ts";
+import { addon, goldenDir, newFlag, prefill } from "./addon.ts";
+
+interface Golden {
+  readonly inputIds: Uint32Array;
+  readonly greedy: number[];
+  /** Logits of positions 0, 4, 8, ... */
+  readonly logits: Float32Array;
+}
+
+function readGolden(name: string): Golden {
+  const file = readFileSync(`${goldenDir(name)}/golden.safetensors`);
+  const headerBytes = Number(file.readBigUInt64LE(0));
+  const header = JSON.parse(file.toString("utf8", 8, 8 + headerBytes)) as Record<string, { data_offsets: number[] }>;
+  const bytes = (tensor: string): ArrayBuffer => {
+    const [begin, end] = header[tensor]!.data_offsets;
+    return Uint8Array.from(file.subarray(8 + headerBytes + begin!, 8 + headerBytes + end!)).buffer;
+  };
+  return {
+    inputIds: Uint32Array.from(new BigInt64Array(bytes("input_ids")), Number),
+    greedy: [...new BigInt64Array(bytes("greedy"))].map(Number),
+    logits: new Float32Array(bytes("logits")),
+  };
+}
+
+const greedyOptions = { maxTokens: 16, chunkTokens: 64, temperature: 0, topK: 0, topP: 1, seed: 0, endTokenIds: [] };
+const golden = readGolden("smollm3");
+let model: NativeModel;
+
+beforeAll(async () => {
+  model = await addon.loadModel(goldenDir("smollm3"), { device: "auto", threads: 2, precision: "f32" });
+});
+
+describe("a loaded model", () => {
+  it("says what it is", () => {
+    expect(model.info()).toMatchObject({
+      architecture: "SmolLM3ForCausalLM",
+      layers: 4,
+      hiddenSize: 96,
+      vocabularySize: 320,
+      maxContextTokens: 4096,
+      kvBytesPerToken: 4 * 2 * 48 * 4,
+      device: "cpu",
+      threads: 2,
+      endTokenIds: [2],
+    });
+    expect(addon.backends()).toEqual(["cpu"]);
+    expect(addon.instructionSet()).toBe(model.info().instructionSet);
+  });
+
+  it("agrees with transformers: logits, forked, through a view", async () => {
+    const kv = await prefill(model, model.emptyKv(), golden.inputIds.subarray(0, 150), 40);
+    const view = kv.view(100);
+    expect(view.tokenCount).toBe(100);
+    const logits = await model.logits(view, golden.inputIds.subarray(100, 157), 16);
+    const expected = golden.logits.subarray((156 / 4) * 320, (156 / 4 + 1) * 320);
+    const worst = Math.max(...logits.map((logit, i) => Math.abs(logit - expected[i]!)));
+    expect(worst).toBeLessThan(1e-3);
+  });
+
+  it("agrees with transformers: greedy continuation, each token told once and in order", async () => {
+    const told: number[] = [];
+    const result = await model.generate(model.emptyKv(), golden.inputIds, greedyOptions, newFlag(), (token) =>
+      told.push(token),
+    );
+    expect(result.tokenIds).toEqual(golden.greedy);
+    expect(told).toEqual(golden.greedy);
+    expect(result.stopReason).toBe("max-tokens");
+    expect(result.kv.tokenCount).toBe(160 + 15);
+    expect(result.firstTokenMs).toBeGreaterThan(0);
+  });
+
+  it("stops at an end token, which it tells too", async () => {
+    const options = { ...greedyOptions, endTokenIds: [golden.greedy[3]!] };
+    const result = await model.generate(model.emptyKv(), golden.inputIds, options, newFlag(), () => undefined);
+    expect(result.stopReason).toBe("end-token");
+    expect(result.tokenIds).toEqual(golden.greedy.slice(0, golden.greedy.indexOf(golden.greedy[3]!) + 1));
+  });
+
+  it("runs operations in the order in which they were asked for", async () => {
+    const done: number[] = [];
+    const runs = [0, 1, 2, 3].map(async (i) => {
+      await prefill(model, model.emptyKv(), golden.inputIds);
+      done.push(i);
+    });
+    await Promise.all(runs);
+    expect(done).toEqual([0, 1, 2, 3]);
+  });
+
+  it("counts KV states and their bytes, shared segments once", async () => {
+    const before = model.memory();
+    const kv = await prefill(model, model.emptyKv(), golden.inputIds);
+    const view = kv.view(10);
+    const held = model.memory();
+    expect(held.kvStates - before.kvStates).toBeGreaterThanOrEqual(2);
+    kv.release();
+    kv.release();
+    expect(kv.tokenCount).toBe(0);
+    expect(model.memory().kvStates).toBe(held.kvStates - 1);
+    expect(model.memory().kvBytes).toBe(held.kvBytes);
+    view.release();
+    expect(model.memory().kvBytes).toBe(held.kvBytes - 160 * model.info().kvBytesPerToken);
+    expect(held.peakBytes).toBeGreaterThan(10_000_000);
+  });
+
+  it("plans before the work", () => {
+    const plan = model.plan(1000, 256);
+    expect(plan.kvBytes).toBe(1000 * model.info().kvBytesPerToken);
+    expect(plan.requiredBytes).toBe(plan.weightsBytes + plan.kvBytes + plan.workspaceBytes);
+    expect(plan.availableBytes).toBeGreaterThan(plan.requiredBytes);
+  });
+
+  it("rejects with what a callback threw", async () => {
+    const failing = model.prefill(model.emptyKv(), golden.inputIds, 16, newFlag(), () => {
+      throw new Error("the listener is gone");
+    });
+    await expect(failing).rejects.toThrow("the listener is gone");
+    expect((await prefill(model, model.emptyKv(), golden.inputIds)).tokenCount).toBe(160);
+  });
+});
+
+describe("bad input", () => {
+  const tokens = Uint32Array.of(1, 2, 3);
+  const nothing = (): undefined => undefined;
+  /** Calls that TypeScript would refuse. */
+  const untyped = () => model as unknown as Record<string, (...args: unknown[]) => unknown>;
+
+  it.each([
+    ["no base", () => untyped()["prefill"]!(), "base must be a NativeKv"],
+    ["a base that is no KV", () => untyped()["prefill"]!({ tokenCount: 1 }), "base must be a NativeKv"],
+    ["tokens in an array", () => untyped()["prefill"]!(model.emptyKv(), [1]), "tokens must be a Uint32Array"],
+    ["a chunk of 0", () => model.prefill(model.emptyKv(), tokens, 0, newFlag(), nothing), "chunkTokens must be"],
+    ["a chunk of 1.5", () => model.prefill(model.emptyKv(), tokens, 1.5, newFlag(), nothing), "chunkTokens must be"],
+    [
+      "a flag in memory that can be detached",
+      () => model.prefill(model.emptyKv(), tokens, 1, new Int32Array(1), nothing),
+      "cancel must be an Int32Array over a SharedArrayBuffer",
+    ],
+    [
+      "no callback",
+      () => untyped()["prefill"]!(model.emptyKv(), tokens, 1, newFlag()),
+      "onProgress must be a function",
+    ],
+    [
+      "a token beyond the vocabulary",
+      () => prefill(model, model.emptyKv(), Uint32Array.of(5, 320)),
+      "tokens[1] is 320",
+    ],
+    ["no tokens", () => prefill(model, model.emptyKv(), new Uint32Array()), "at least one token"],
+    ["a negative context", () => model.plan(-1, 1), "contextTokens must be"],
+    ["a context of NaN", () => model.plan(Number.NaN, 1), "contextTokens must be"],
+    ["a view that is too long", () => model.emptyKv().view(1), "a view of 1 tokens"],
+    ["options without a field", () => untyped()["generate"]!(model.emptyKv(), tokens, {}), "maxTokens must be"],
+    [
+      "a temperature below 0",
+      () => model.generate(model.emptyKv(), tokens, { ...greedyOptions, temperature: -1 }, newFlag(), nothing),
+      "temperature must be",
+    ],
+    [
+      "a model folder that is no string",
+      () => (addon as unknown as { loadModel: (...args: unknown[]) => unknown }).loadModel(7),
+      "modelDir must be a string",
+    ],
+  ])("%s", async (_name, call, message) => {
+    const run = async (): Promise<unknown> => await call();
+    await expect(run()).rejects.toMatchObject({
+      code: "invalid-argument",
+      message: expect.stringContaining(message),
+    });
+  });
+
+  it.each([
+    ["/nonexistent", "auto", "model-file-missing", "/nonexistent is not a folder"],
+    [goldenDir("smollm3"), "cuda:0", "device-unavailable", '"cuda:0" is not compiled into this build'],
+  ])("%s on %s", async (dir, device, code, message) => {
+    const load = addon.loadModel(dir, { device, threads: 1, precision: "bf16" });
+    await expect(load).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
+  });
+
+  it("a context beyond the model's", async () => {
+    const tooLong = new Uint32Array(4097);
+    await expect(prefill(model, model.emptyKv(), tooLong)).rejects.toMatchObject({ code: "over-budget" });
+    const question = model.generate(model.emptyKv(), tooLong, greedyOptions, newFlag(), nothing);
+    await expect(question).rejects.toMatchObject({ code: "question-too-long" });
+  });
+
+  it("a KV state of another model, and one that was released", async () => {
+    const other = await addon.loadModel(goldenDir("smollm3"), { device: "cpu", threads: 1, precision: "f32" });
+    expect(() => prefill(model, other.emptyKv(), tokens)).toThrow("base must be a NativeKv of this model");
+    const released = model.emptyKv();
+    released.release();
+    expect(() => prefill(model, released, tokens)).toThrow("has not been released");
+    expect(() => released.view(0)).toThrow("has been released");
+    // The same prototype makes no KV state.
+    expect(() => prefill(model, Object.create(model.emptyKv()) as never, tokens)).toThrow("base must be");
+    other.dispose();
+  });
+
+  it("uses only codes of the catalogue", () => {
+    const source = readFileSync(new URL("../../../native/engine/error.cpp", import.meta.url), "utf8");
+    const codes = [...source.matchAll(/return "([\w-]+)";/g)].map((match) => match[1]!);
+    expect(codes.length).toBeGreaterThan(8);
+    for (const code of codes) expect(Object.keys(errorCatalogue)).toContain(code);
+  });
+});
