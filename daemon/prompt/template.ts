@@ -23,9 +23,9 @@ interface Message {
 const tokenizerConfigName = "tokenizer_config.json";
 const templateName = "chat_template.jinja";
 
-/** Letters that no template changes, and that stand in none. */
+/** Letters in both cases, so that a template that changes either is found out. */
 const sentinel = (index: number): string =>
-  `LONGSIGHTCONTENT${"ABCDEFGH".charAt(index >> 3)}${"ABCDEFGH".charAt(index & 7)}END`;
+  `LongsightContent${"ABCDEFGH".charAt(index >> 3)}${"abcdefgh".charAt(index & 7)}End`;
 
 /**
  * Templates that write today's date would make yesterday's KV state worthless. The engine's own `strftime_now` cannot be

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { Tokenizer } from "tokenizers";
 import { Failure } from "../failure/failure.ts";
 import { isJsonObject, parseModelJson, readRequiredModelFile, type JsonObject } from "./model-files.ts";
@@ -41,7 +41,7 @@ export async function loadTokenizer(modelDir: string): Promise<PromptTokenizer> 
   try {
     const control = added.filter(isControlToken);
     const forTemplates = Tokenizer.fromString(JSON.stringify(plain));
-    const forContents = Tokenizer.fromString(JSON.stringify(withoutTokens(plain, control)));
+    const forContents = Tokenizer.fromString(JSON.stringify(withoutControlTokens(plain, added)));
     const identity = createHash("sha256").update(text).digest("hex");
     return new TwoTokenizers(identity, forTemplates, forContents, control);
   } catch (cause) {
@@ -70,16 +70,31 @@ function addedTokens(modelDir: string, json: JsonObject): AddedToken[] {
   });
 }
 
-/** Also takes the tokens out of the vocabulary, where a word of file text could meet one by its spelling. */
-function withoutTokens(json: JsonObject, tokens: readonly AddedToken[]): JsonObject {
-  const dropped = new Set(tokens.map((token) => token.content));
-  const list: unknown[] = Array.isArray(json["added_tokens"]) ? json["added_tokens"] : [];
-  const kept = list.filter((entry) => !(isJsonObject(entry) && dropped.has(String(entry["content"]))));
+/**
+ * Takes control tokens out of the added ones and out of the vocabulary, where a word of file text could meet one by its
+ * spelling. The library numbers added tokens anew unless the vocabulary has them, so those that stay are entered there.
+ */
+function withoutControlTokens(json: JsonObject, added: readonly AddedToken[]): JsonObject {
   const model = json["model"];
-  if (!isJsonObject(model) || !isJsonObject(model["vocab"])) return { ...json, added_tokens: kept };
-  const unknownToken = model["unk_token"];
-  const vocabulary = Object.entries(model["vocab"]).filter(([token]) => !dropped.has(token) || token === unknownToken);
-  return { ...json, added_tokens: kept, model: { ...model, vocab: Object.fromEntries(vocabulary) } };
+  if (!isJsonObject(model)) return json;
+  const list: unknown[] = Array.isArray(json["added_tokens"]) ? json["added_tokens"] : [];
+  const dropped = new Set(added.filter(isControlToken).map((token) => token.content));
+  if (!isJsonObject(model["vocab"])) {
+    // Unigram: a word's id is its place in the list, so a control token gives its place to a word that no text has; and
+    // further tokens have no place, so that contents do without them.
+    const words: unknown[] = Array.isArray(model["vocab"]) ? model["vocab"] : [];
+    const vocab = words.map((entry) =>
+      Array.isArray(entry) && dropped.has(String(entry[0])) ? [randomUUID(), entry[1]] : entry,
+    );
+    return { ...json, added_tokens: [], model: { ...model, vocab } };
+  }
+  const staying = added.filter((token) => !dropped.has(token.content)).map(({ content, id }) => [content, id] as const);
+  const words = Object.entries(model["vocab"]).filter(([word]) => !dropped.has(word) || word === model["unk_token"]);
+  return {
+    ...json,
+    added_tokens: list.filter((entry) => isJsonObject(entry) && !dropped.has(String(entry["content"]))),
+    model: { ...model, vocab: Object.fromEntries([...words, ...staying]) },
+  };
 }
 
 class TwoTokenizers implements PromptTokenizer {
