@@ -62,9 +62,9 @@ export async function answerQuestion(options: QuestionOptions): Promise<AskRecor
     timings: {
       promptTokens: pack.tokens.length + question.length,
       cachedTokens,
-      prefillMs,
-      firstTokenMs,
-      tokensPerSecond: tokenRate(generated),
+      prefillMs: tenths(prefillMs),
+      firstTokenMs: tenths(firstTokenMs),
+      tokensPerSecond: tenths(tokenRate(generated)),
     },
     peakMemoryBytes: memory.peakBytes,
     mode: "dense",
@@ -112,6 +112,11 @@ async function generate(
     await loaded.engine.release(generated.kv);
     return generated;
   });
+}
+
+/** No clock here is better than that, and people read these numbers. */
+function tenths(value: number): number {
+  return Math.round(value * 10) / 10;
 }
 
 /** Tokens per second after the first one; 0 for answers of one token. */

@@ -1,0 +1,129 @@
+/** An engine that dies, a daemon that stops, and requests that do not fit. */
+import { mkdirSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, it, vi } from "vitest";
+import { phase, question, recordOf, setUpAsking } from "./asking.ts";
+import { bytesOf, writeRepository } from "./tiny-model.ts";
+
+const asking = setUpAsking();
+
+describe("an engine that dies", () => {
+  it.each([
+    ["prefill", "prefilling"],
+    ["answer", "answering"],
+  ])("in the middle of a %s is told to who waits, and is back for the next question", async (_what, at) => {
+    const client = await asking.start({ chunkMs: 30, tokenMs: 30 });
+    const id = client.start("longsight/ask", { ...question, workDoneToken: "w" });
+    await phase(client, "w", at);
+    asking.daemon.engine().die("SIGKILL");
+    const { error } = await client.response(id);
+    expect(error).toMatchObject({
+      code: -33020,
+      data: { code: "engine-died", next: expect.stringContaining("Ask again") as string },
+    });
+    const health = await client.until(
+      ({ method, params }) => method === "experimental/serverStatus" && params?.["health"] === "warning",
+    );
+    expect(health.params?.["message"]).toContain("SIGKILL");
+    expect((await client.request("longsight/status")).result).toMatchObject({
+      engine: { state: "stopped", lastDeath: "SIGKILL" },
+    });
+    expect(recordOf(await client.request("longsight/ask", question))).toMatchObject({
+      answer: "an answer",
+      timings: { cachedTokens: 0 },
+    });
+    expect(asking.daemon.enginesStarted()).toBe(2);
+  });
+
+  it("is told to everybody who waits", async () => {
+    const client = await asking.start({ tokenMs: 30 });
+    await client.request("longsight/open", question);
+    const ids = [1, 2, 3].map(() => client.start("longsight/ask", { ...question, workDoneToken: "w" }));
+    await phase(client, "w", "queued");
+    asking.daemon.engine().die("gone");
+    for (const id of ids) expect((await client.response(id)).error?.data?.code).toBe("engine-died");
+  });
+});
+
+describe("stopping", () => {
+  it("ends what runs with engine-stopped", async () => {
+    const client = await asking.start({ tokenMs: 50, answer: () => bytesOf("z".repeat(500)) });
+    const id = client.start("longsight/ask", { ...question, partialResultToken: "p" });
+    await client.until(({ params }) => params?.token === "p");
+    const other = await asking.connect();
+    other.start("longsight/stop");
+    expect((await client.response(id)).error?.data?.code).toBe("engine-stopped");
+    await asking.daemon.daemon.stopped;
+  });
+
+  it("frees the engine when idle, and starts it again for the next question", async () => {
+    const client = await asking.start({}, { idle: { freeEngineMs: 200 } });
+    await client.request("longsight/ask", question);
+    await vi.waitFor(
+      async () => {
+        expect((await client.request("longsight/status")).result).toMatchObject({ engine: { state: "stopped" } });
+      },
+      { timeout: 5000 },
+    );
+    expect(recordOf(await client.request("longsight/ask", question)).timings.cachedTokens).toBe(0);
+    expect(asking.daemon.enginesStarted()).toBe(2);
+  });
+});
+
+describe("what does not fit", () => {
+  it("refuses a question longer than the context before it reads anything", async () => {
+    const client = await asking.start();
+    const { error } = await client.request("longsight/ask", { question: "why ".repeat(1000), contextTokens: 2048 });
+    expect(error).toMatchObject({ code: -33004, data: { code: "question-too-long" } });
+    expect(error?.message).toMatch(/has 4,0\d\d tokens; of a context of 2,048/);
+    expect(asking.daemon.work.prefillCalls).toBe(0);
+  });
+
+  it("leaves files out by the budget, and says which", async () => {
+    const client = await asking.start();
+    const { context } = recordOf(await client.request("longsight/ask", { ...question, contextTokens: 8192 }));
+    expect(context.files).toBeLessThan(20);
+    expect(context.tokens).toBeLessThanOrEqual(8192);
+    expect(context.leftOut.filter(({ reason }) => reason === "budget")).toHaveLength(20 - context.files);
+  });
+
+  it("refuses a context in which no file fits, and one that the model has not", async () => {
+    writeRepository(path.join(asking.dir, "big"), 1, 50_000);
+    const client = await asking.start();
+    const big = { ...question, repository: path.join(asking.dir, "big"), contextTokens: 4096 };
+    expect((await client.request("longsight/ask", big)).error).toMatchObject({ data: { code: "over-budget" } });
+    const { error } = await client.request("longsight/ask", { ...question, contextTokens: 300_000 });
+    expect(error?.message).toContain("more than this model's 200,000");
+  });
+
+  it("refuses an empty repository", async () => {
+    mkdirSync(path.join(asking.dir, "empty"));
+    const client = await asking.start();
+    const { error } = await client.request("longsight/ask", {
+      ...question,
+      repository: path.join(asking.dir, "empty"),
+    });
+    expect(error).toMatchObject({ code: -33002, data: { code: "empty-repository" } });
+  });
+
+  it("refuses with the figures when memory is short", async () => {
+    const client = await asking.start({ totalBytes: 10_000_000, kvBytesPerToken: 1000 });
+    const { error } = await client.request("longsight/ask", question);
+    expect(error).toMatchObject({ code: -33013, data: { code: "not-enough-memory" } });
+    expect(error?.message).toMatch(
+      /tokens needs 0\.0\d GiB \(weights .* \+ KV .* \+ workspace .*\); 0\.01 GiB are free/,
+    );
+  });
+
+  it("frees what has been unused longest before it refuses", async () => {
+    const client = await asking.start({ totalBytes: 40_000_000, kvBytesPerToken: 1000 });
+    const second = writeRepository(path.join(asking.dir, "second"), 20, 1000);
+    expect(recordOf(await client.request("longsight/ask", question)).context.files).toBe(20);
+    expect(recordOf(await client.request("longsight/ask", { ...question, repository: second })).context.files).toBe(20);
+    const { result } = await client.request("longsight/status");
+    const held = (result?.["sessions"] as { repository: string; heldTokens: number }[]).filter(
+      ({ heldTokens }) => heldTokens > 0,
+    );
+    expect(held.map((session) => session.repository)).toEqual([second]);
+  });
+});
