@@ -9,16 +9,18 @@
 
 namespace longsight::cpu {
 
-// Block sizes, in rows, outs and 32-bit units of `in`. Per thread: activations 240 x 272 x 4 = 255 KiB (half of a 512
-// KiB L2), weights 512 x 256 x 4 = 512 KiB; a W panel of 16 outs is 16 KiB (half of a 32 KiB L1).
+// Block sizes, in rows, outs and 32-bit units of `in`. Per thread: activations 144 x 528 x 4 = 297 KiB (part of a 512
+// KiB L2), weights 512 x 512 x 4 = 1 MiB; a W panel of 16 outs is 24 KiB (part of a 32 KiB L1), or 32 KiB when that
+// saves a second pass over y.
 template <class S>
 struct MatmulBlocks {
   static constexpr int64_t kMr = S::kMatmulRows;
   static constexpr int64_t kNr = int64_t{S::kMatmulVectors} * S::kWidth;
-  static constexpr int64_t kUnits = 256;
+  static constexpr int64_t kUnits = 512;
+  static constexpr int64_t kSplitUnits = 384;
   // A row of the packed activations; the padding spreads the rows of a tile over the sets of L1.
   static constexpr int64_t kRowStride = kUnits + 16;
-  static constexpr int64_t kRows = 240;
+  static constexpr int64_t kRows = 144;
   static constexpr int64_t kOuts = 512;
   // Rows of one task: W is packed once for so many.
   static constexpr int64_t kTaskRows = 4 * kRows;
@@ -51,33 +53,59 @@ inline MatmulTaskShape ChooseMatmulTask(int64_t rows, int64_t out, int64_t threa
   return shape;
 }
 
-// One register tile into y. `y` is [rows][outs] of the tile; the first block of `in` starts from bias (or from y when
-// adding), the later ones add to it.
+// Units of `in` to a block: all of them while they fit, since every further block reads and writes y again; otherwise
+// blocks of one size, small enough that a W panel leaves room in L1.
 template <class S>
-inline void StoreMatmulTile(const typename S::V (&acc)[S::kMatmulRows][S::kMatmulVectors], const MatmulParams& p,
-                            int64_t row, int64_t out, bool first) {
+static constexpr int64_t BlockUnits(int64_t units) {
+  using B = MatmulBlocks<S>;
+  if (units <= B::kUnits) return units;
+  return RoundUp(CeilDiv(units, CeilDiv(units, B::kSplitUnits)), S::kWidth);
+}
+
+// One register tile into y. The first block of `in` starts from bias (or from y when adding), the later ones add to y.
+template <class S>
+[[gnu::always_inline]] inline void StoreMatmulTile(
+    const typename S::V (&acc)[S::kMatmulRows][S::kMatmulVectors], const MatmulParams& p, int64_t row, int64_t out,
+    bool first) {
   constexpr int W = S::kWidth;
-  const int64_t rows = Min(S::kMatmulRows, p.rows - row);
-  const int64_t outs = Min(int64_t{S::kMatmulVectors} * W, p.out - out);
+  constexpr int64_t kOuts = int64_t{S::kMatmulVectors} * W;
   const bool onto_y = p.add || !first;
   const float* bias = first && p.bias != nullptr ? p.bias + out : nullptr;
-  for (int64_t i = 0; i < rows; ++i) {
-    float* y = p.y + (row + i) * p.y_stride + out;
-    for (int j = 0; j < S::kMatmulVectors; ++j) {
-      typename S::V v = acc[i][j];
-      const int64_t c = int64_t{j} * W;
-      if (c + W <= outs) {
-        if (bias != nullptr) v = S::Add(v, S::Load(bias + c));
-        if (onto_y) v = S::Add(v, S::Load(y + c));
-        S::Store(y + c, v);
-      } else {
-        float lanes[W];
-        S::Store(lanes, v);
-        for (int64_t l = 0; c + l < outs; ++l) {
-          y[c + l] = lanes[l] + (bias != nullptr ? bias[c + l] : 0.0f) + (onto_y ? y[c + l] : 0.0f);
-        }
+  if (row + S::kMatmulRows <= p.rows && out + kOuts <= p.out) {
+#pragma GCC unroll 16
+    for (int i = 0; i < S::kMatmulRows; ++i) {
+      float* y = p.y + (row + i) * p.y_stride + out;
+#pragma GCC unroll 8
+      for (int j = 0; j < S::kMatmulVectors; ++j) {
+        typename S::V v = acc[i][j];
+        if (bias != nullptr) v = S::Add(v, S::Load(bias + j * W));
+        if (onto_y) v = S::Add(v, S::Load(y + j * W));
+        S::Store(y + j * W, v);
       }
     }
+    return;
+  }
+  alignas(64) float tile[S::kMatmulRows][kOuts];
+#pragma GCC unroll 16
+  for (int i = 0; i < S::kMatmulRows; ++i) {
+#pragma GCC unroll 8
+    for (int j = 0; j < S::kMatmulVectors; ++j) S::Store(&tile[i][j * W], acc[i][j]);
+  }
+  for (int64_t i = 0; i < Min(S::kMatmulRows, p.rows - row); ++i) {
+    float* y = p.y + (row + i) * p.y_stride + out;
+    for (int64_t c = 0; c < Min(kOuts, p.out - out); ++c) {
+      y[c] = tile[i][c] + (bias != nullptr ? bias[c] : 0.0f) + (onto_y ? y[c] : 0.0f);
+    }
+  }
+}
+
+// Starts fetching the lines of y that StoreMatmulTile will write, while the sums are being made.
+template <class S>
+inline void PrefetchMatmulTile(const MatmulParams& p, int64_t row, int64_t out) {
+  for (int64_t i = 0; i < Min(S::kMatmulRows, p.rows - row); ++i) {
+    const float* y = p.y + (row + i) * p.y_stride + out;
+    __builtin_prefetch(y, 1, 3);
+    __builtin_prefetch(y + Min(int64_t{S::kMatmulVectors} * S::kWidth, p.out - out) - 1, 1, 3);
   }
 }
 
@@ -87,9 +115,9 @@ inline void MatmulTask(const MatmulParams& p, int64_t row0, int64_t row1, int64_
   using B = MatmulBlocks<S>;
   float* activations = static_cast<float*>(scratch);
   float* weights = activations + B::kRows * B::kRowStride;
-  constexpr int64_t kBlockValues = B::kUnits * Units::kValues;
-  for (int64_t k = 0; k < p.in; k += kBlockValues) {
-    const int64_t values = Min(kBlockValues, p.in - k);
+  const int64_t block_values = BlockUnits<S>(CeilDiv(p.in, Units::kValues)) * Units::kValues;
+  for (int64_t k = 0; k < p.in; k += block_values) {
+    const int64_t values = Min(block_values, p.in - k);
     const int64_t units = CeilDiv(values, Units::kValues);
     for (int64_t out = out0; out < out1; out += B::kNr) {
       const void* w = ElementAt(p.w, p.w_type, out * p.in + k);
@@ -103,6 +131,7 @@ inline void MatmulTask(const MatmulParams& p, int64_t row0, int64_t row1, int64_
       for (int64_t out = out0; out < out1; out += B::kNr) {
         // Rows past the last one of a partial tile hold an earlier block's numbers; their sums are not stored.
         for (int64_t r = 0; r < rows; r += B::kMr) {
+          PrefetchMatmulTile<S>(p, block + r, out);
           typename S::V acc[S::kMatmulRows][S::kMatmulVectors];
 #pragma GCC unroll 16
           for (int i = 0; i < S::kMatmulRows; ++i) {

@@ -47,7 +47,7 @@ struct Avx512 {
   static V ShiftToExponent(V v) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(v), 23)); }
 
   static __m256 Low(V v) { return _mm512_castps512_ps256(v); }
-  static __m256 High(V v) { return _mm512_extractf32x8_ps(v, 1); }
+  static __m256 High(V v) { return _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(v), 1)); }
 
   static float ReduceAdd(V v) {
     const __m256 half = _mm256_add_ps(Low(v), High(v));
