@@ -29,7 +29,7 @@ const mayInclude = {
   // The next wall narrows this: one file per backend.
   "native/engine": ["kernels/cpu", "kernels/cuda"],
   "native/src": ["native/engine"],
-  "native/bench": ["native/engine", "kernels/cpu", "kernels/cuda"],
+  "native/bench": ["native/engine", "kernels/cpu", "kernels/cuda", "kernels/bench"],
   test: rooms,
 };
 

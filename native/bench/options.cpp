@@ -1,7 +1,10 @@
 #include "bench/options.h"
 
+#include <algorithm>
 #include <charconv>
 #include <stdexcept>
+
+#include "engine/backend.h"
 
 namespace longsight::bench {
 
@@ -11,7 +14,7 @@ const char* const kUsage =
     "Prefills and decodes with a random bf16 Llama, dense, and prints tokens per second.\n"
     "\n"
     "  --shape LAYERS,HIDDEN,HEADS,KV_HEADS,HEAD,FFN,VOCAB   default 6,512,8,2,64,1536,16384\n"
-    "  --lengths N,N,...       prompt lengths in tokens, default 4096,16384,32768\n"
+    "  --lengths N,N,...       prompt lengths in tokens, default 4096,16384\n"
     "  --chunk N               tokens per chunk of the prefill, default 4096\n"
     "  --threads N             default: one per processor\n"
     "  --decode N              tokens to decode after each prompt, default 32\n"
@@ -72,7 +75,8 @@ Options ParseOptions(int argc, char** argv) {
     } else if (name == "--chunk") {
       options.chunk = ParseNumber(name, argv[++i]);
     } else if (name == "--threads") {
-      options.threads = static_cast<int>(ParseNumber(name, argv[++i]));
+      options.threads =
+          static_cast<int>(std::min<int64_t>(ParseNumber(name, argv[++i]), kMaxThreads));
     } else if (name == "--decode") {
       options.decode_tokens = ParseNumber(name, argv[++i]);
     } else {

@@ -13,7 +13,7 @@ struct Shape {
 
 struct Options {
   Shape shape;
-  std::vector<int64_t> lengths = {4096, 16384, 32768};
+  std::vector<int64_t> lengths = {4096, 16384};
   int64_t chunk = 4096;
   int threads = 0;  // 0: one per processor
   int64_t decode_tokens = 32;
