@@ -3,7 +3,7 @@ export { changedSince, type RepositoryChanges } from "./changes.ts";
 export { fileClasses, type FileClass } from "./file-class.ts";
 export type { LeftOut, LeftOutReason } from "./left-out.ts";
 export { orderFiles } from "./order.ts";
-export { readSourceText, type SourceText } from "./read-file.ts";
+export { normalizeText, readSourceText, type SourceText } from "./read-file.ts";
 export {
   defaultScanLimits,
   type RepositoryScan,
