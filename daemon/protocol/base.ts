@@ -61,6 +61,17 @@ export interface CancelParams {
   readonly id: number | string;
 }
 
+/** client -> daemon: the same, by the request's `workDoneToken`: what an editor's progress bar sends. */
+export const cancelProgressNotification = {
+  method: "window/workDoneProgress/cancel",
+  direction: "client-to-daemon",
+  kind: "notification",
+} as const satisfies MessageDeclaration;
+
+export interface CancelProgressParams {
+  readonly token: ProgressToken;
+}
+
 /** daemon -> client: a step of the request that named this token as `workDoneToken` or `partialResultToken`. */
 export const progressNotification = {
   method: "$/progress",

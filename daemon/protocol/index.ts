@@ -2,6 +2,7 @@
 import { askRequest } from "./ask.ts";
 import {
   cancelNotification,
+  cancelProgressNotification,
   executeCommandRequest,
   exitNotification,
   initializedNotification,
@@ -37,6 +38,7 @@ export const messages: readonly MessageDeclaration[] = [
   shutdownRequest,
   exitNotification,
   cancelNotification,
+  cancelProgressNotification,
   progressNotification,
   executeCommandRequest,
   openRequest,

@@ -12,11 +12,13 @@ import {
   commands,
   errorCatalogue,
   executeCommandRequest,
+  cancelProgressNotification,
   exitNotification,
   initializedNotification,
   type InitializeResult,
   initializeRequest,
   progressNotification,
+  type ProgressToken,
   rpcErrors,
   serverStatusNotification,
   type ServerStatusParams,
@@ -45,10 +47,13 @@ export class Connection {
   readonly #socket: net.Socket;
   readonly #host: ConnectionHost;
   readonly #rpc: MessageConnection;
-  /** Aborts everything that this client asked for; fires when it is gone. */
-  readonly #gone = new AbortController();
+  /** What this client asked for; all of it ends when the client is gone. */
+  readonly #running = new Set<AbortController>();
   readonly #inFlight = new InFlight();
+  /** What is running with a `workDoneToken`. */
+  readonly #byProgressToken = new Map<ProgressToken, AbortController>();
   #state: State = "new";
+  #gone = false;
   #rootPath: string | undefined;
 
   constructor(socket: net.Socket, host: ConnectionHost) {
@@ -67,9 +72,10 @@ export class Connection {
       log: () => undefined,
     });
     this.#rpc.onRequest((method, params, token) => this.#request(method, params, token));
-    this.#rpc.onNotification((method) => {
+    this.#rpc.onNotification((method, params) => {
       // `initialized`, document events and whatever else an editor tells: files are looked at before each answer.
       if (method === exitNotification.method) this.end();
+      else if (method === cancelProgressNotification.method) this.#cancelProgress(params);
       else if (method === initializedNotification.method && this.#state === "ready")
         this.sendHealth({ health: "ok", quiescent: true });
     });
@@ -77,7 +83,8 @@ export class Connection {
       host.log.info(`connection: ${error.message}`);
     });
     socket.once("close", () => {
-      this.#gone.abort();
+      this.#gone = true;
+      for (const aborter of this.#running) aborter.abort();
       this.#rpc.dispose();
     });
     this.#rpc.listen();
@@ -100,20 +107,23 @@ export class Connection {
 
   async #request(method: string, params: unknown, token: CancellationToken): Promise<unknown> {
     const aborter = new AbortController();
-    if (token.isCancellationRequested) aborter.abort();
-    const cancelled = token.onCancellationRequested(() => {
+    const abort = (): void => {
       aborter.abort();
-    });
+    };
+    if (token.isCancellationRequested || this.#gone) abort();
+    const cancelled = token.onCancellationRequested(abort);
+    this.#running.add(aborter);
     try {
-      return await this.#dispatch(method, params, AbortSignal.any([aborter.signal, this.#gone.signal]));
+      return await this.#dispatch(method, params, aborter);
     } catch (thrown) {
       return this.#toResponseError(method, thrown);
     } finally {
       cancelled.dispose();
+      this.#running.delete(aborter);
     }
   }
 
-  async #dispatch(method: string, params: unknown, signal: AbortSignal): Promise<unknown> {
+  async #dispatch(method: string, params: unknown, aborter: AbortController): Promise<unknown> {
     if (method === stopRequest.method) return this.#stop();
     if (method === initializeRequest.method) return this.#initialize(params);
     if (this.#state === "new") {
@@ -128,23 +138,26 @@ export class Connection {
     }
     if (method === executeCommandRequest.method) {
       const mirrored = readCommand(params);
-      return this.#dispatch(mirrored.method, mirrored.params, signal);
+      return this.#dispatch(mirrored.method, mirrored.params, aborter);
     }
     const handler = routes.get(method);
     if (!handler) throw new ResponseError(rpcErrors.methodNotFound, `The method "${method}" is unknown.`);
-    return this.#withProgress(signal, (call) => handler(params, call));
+    return this.#withProgress(aborter, (call) => handler(params, call));
   }
 
-  async #withProgress(signal: AbortSignal, handle: (call: Call) => Promise<unknown>): Promise<unknown> {
+  async #withProgress(aborter: AbortController, handle: (call: Call) => Promise<unknown>): Promise<unknown> {
     const send: SendProgress = (token, value) => this.#notify(progressNotification.method, { token, value });
     const senders: { workDone?: WorkDoneSender; pieces?: PieceSender } = {};
+    const tokens: ProgressToken[] = [];
     try {
       return await handle({
         service: this.#host.service,
-        signal,
+        signal: aborter.signal,
         rootPath: this.#rootPath,
         progress: (token, title) => {
           if (token === undefined) return () => undefined;
+          tokens.push(token);
+          this.#byProgressToken.set(token, aborter);
           const sender = (senders.workDone = new WorkDoneSender(token, title, send));
           return (record) => {
             sender.report(record);
@@ -159,10 +172,17 @@ export class Connection {
         },
       });
     } finally {
+      for (const token of tokens) this.#byProgressToken.delete(token);
       // The response comes last: a client forgets the tokens when it has it.
       await senders.pieces?.flush();
       await senders.workDone?.end();
     }
+  }
+
+  #cancelProgress(params: unknown): void {
+    const token: unknown =
+      typeof params === "object" && params !== null && "token" in params ? params.token : undefined;
+    if (typeof token === "string" || typeof token === "number") this.#byProgressToken.get(token)?.abort();
   }
 
   #initialize(params: unknown): InitializeResult {
@@ -196,7 +216,7 @@ export class Connection {
   }
 
   async #notify(method: string, params: object): Promise<void> {
-    if (this.#gone.signal.aborted || !this.#socket.writable) return;
+    if (this.#gone || !this.#socket.writable) return;
     await this.#rpc.sendNotification(method, params);
   }
 

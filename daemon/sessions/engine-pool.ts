@@ -72,16 +72,17 @@ export class EnginePool {
     return { state: "stopped", lastDeath: this.#lastDeath };
   }
 
-  /** Ends the engines of all models but one, to make room. */
-  async disposeOthers(keepModelDir: string | null): Promise<void> {
-    const others = [...this.#loaded.values()].filter((loaded) => loaded.modelDir !== keepModelDir);
-    await Promise.all(others.map((loaded) => this.#dispose(loaded)));
+  /** Ends the engines of all models but these; false when there were none. */
+  async disposeUnused(modelDirsInUse: ReadonlySet<string>): Promise<boolean> {
+    const unused = [...this.#loaded.values()].filter((loaded) => !modelDirsInUse.has(loaded.modelDir));
+    await Promise.all(unused.map((loaded) => this.#dispose(loaded)));
+    return unused.length > 0;
   }
 
   async close(): Promise<void> {
     // What is still loading ends with its process, too; its promise rejects with `engine-stopped`.
     for (const engine of this.#starting) await engine.dispose();
-    await this.disposeOthers(null);
+    await this.disposeUnused(new Set());
   }
 
   readonly #starting = new Set<Engine>();

@@ -1,7 +1,7 @@
 /** What the daemon does for its clients: questions, contexts, and a look at itself. Knows nothing of sockets. */
 import { realpath, stat } from "node:fs/promises";
 import type { Engine } from "../engine/engine.ts";
-import { Failure, throwIfCancelled } from "../failure/failure.ts";
+import { Failure } from "../failure/failure.ts";
 import { loadPromptModel, type PromptModel, TokenCache } from "../prompt/index.ts";
 import type {
   AskParams,
@@ -15,6 +15,7 @@ import type {
   Target,
 } from "../protocol/index.ts";
 import { limits } from "../protocol/limits.ts";
+import { abortable } from "./abortable.ts";
 import { answerQuestion } from "./answer-question.ts";
 import { summarizeContext } from "./context-summary.ts";
 import { Conversations } from "./conversations.ts";
@@ -66,7 +67,7 @@ export class LongsightService {
   readonly #options: ServiceOptions;
   readonly #pool: EnginePool;
   readonly #scheduler = new Scheduler();
-  readonly #sessions = new SessionStore();
+  readonly #sessions = new SessionStore((modelDirsInUse) => this.#pool.disposeUnused(modelDirsInUse));
   readonly #conversations = new Conversations();
   readonly #models = new Map<string, Promise<PromptModel>>();
   readonly #healthListeners: ((health: ServerStatusParams) => void)[] = [];
@@ -164,7 +165,7 @@ export class LongsightService {
 
   /** Ends the engines' processes, and with them all KV. Nothing happens while a request runs. */
   async freeEngine(): Promise<void> {
-    if (this.#active === 0) await this.#pool.disposeOthers(null);
+    if (this.#active === 0) await this.#pool.disposeUnused(new Set());
   }
 
   /** Ends what runs and waits with `engine-stopped`. */
@@ -201,8 +202,7 @@ export class LongsightService {
       report({ phase: "loading", ...nothingYet, elapsedMs: performance.now() - startedAt });
     }
     const model = await this.#promptModel(modelDir);
-    const loaded = await this.#pool.get(modelDir);
-    throwIfCancelled(signal);
+    const loaded = await abortable(this.#pool.get(modelDir), signal);
     const contextTokens = chooseContext(target.contextTokens, model, loaded);
     this.#tokenCache ??= TokenCache.open({ directory: this.#options.cacheDir });
     const session = this.#sessions.get({

@@ -4,8 +4,16 @@ import { Session, type SessionOptions } from "./session.ts";
 /** Sessions without KV still hold their tokens and file lists; beyond this many the one longest unused is dropped. */
 const maxSessions = 16;
 
+/** Ends the engines of all models but these; false when there were none. */
+type FreeEngines = (modelDirsInUse: ReadonlySet<string>) => Promise<boolean>;
+
 export class SessionStore {
   readonly #sessions = new Map<string, Session>();
+  readonly #freeEngines: FreeEngines;
+
+  constructor(freeEngines: FreeEngines) {
+    this.#freeEngines = freeEngines;
+  }
 
   /** The session of this repository, model and context size; made when there is none. */
   get(options: Omit<SessionOptions, "freeSomething">): Session {
@@ -22,12 +30,15 @@ export class SessionStore {
     return [...this.#sessions.values()];
   }
 
-  /** Frees the KV that has been unused longest; false when there is none that nobody needs now. */
-  async freeOne(except?: Session): Promise<boolean> {
+  /** Frees the KV that has been unused longest, then the engines of other models; false when all is in use. */
+  async freeOne(except: Session): Promise<boolean> {
     const [oldest] = this.all()
       .filter((session) => session !== except && session.heldBytes > 0 && !session.isInUse)
       .sort((first, second) => first.lastUsedAt - second.lastUsedAt);
-    if (!oldest) return false;
+    if (!oldest) {
+      const inUse = this.all().filter((session) => session === except || session.isInUse);
+      return this.#freeEngines(new Set(inUse.map((session) => session.modelDir)));
+    }
     await oldest.release();
     return true;
   }

@@ -6,6 +6,7 @@ import { Failure, throwIfCancelled } from "../failure/failure.ts";
 import { packRepository, type PackedRepository, type PromptModel, type TokenCache } from "../prompt/index.ts";
 import { changedSince, type RepositoryScan, scanRepository } from "../repository/index.ts";
 import type { SessionStatus } from "../protocol/status.ts";
+import { abortable } from "./abortable.ts";
 import type { LoadedEngine } from "./engine-pool.ts";
 import type { HeldPrefix } from "./held-prefix.ts";
 import { ensureRoom } from "./memory-plan.ts";
@@ -98,7 +99,7 @@ export class Session {
   async pack(signal: AbortSignal, report: Report): Promise<PackOutcome> {
     const turn = this.#packTurn.then(() => this.#packNow(signal, report));
     this.#packTurn = turn.catch(() => undefined);
-    return turn;
+    return abortable(turn, signal); // also while another client's scan has its turn
   }
 
   /** The KV of the whole pack; the caller calls `leave` on the prefix. Clients that need the same wait for one prefill. */
@@ -120,7 +121,7 @@ export class Session {
       if (running?.identity === pack.identity && running.task.isJoinable) {
         outcome = await running.task.join(signal, report);
       } else if (running) {
-        await running.task.over(); // another state of the files, or one that its clients gave up
+        await abortable(running.task.over(), signal); // another state of the files, or one that its clients gave up
       } else {
         this.#startPrefill(pack, loaded);
       }

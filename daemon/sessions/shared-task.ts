@@ -1,6 +1,6 @@
 /** One piece of work for several clients: it runs while at least one of them waits for it. */
-import { Failure } from "../failure/failure.ts";
 import type { ProgressRecord } from "../protocol/progress.ts";
+import { abortable } from "./abortable.ts";
 
 export type Report = (record: ProgressRecord) => void;
 
@@ -41,18 +41,9 @@ export class SharedTask<Result> {
     const member: Member = { report };
     this.#members.add(member);
     if (this.#newest) report(this.#newest);
-    let leave: () => void = () => undefined;
-    const left = new Promise<never>((_resolve, reject) => {
-      leave = (): void => {
-        reject(new Failure("cancelled", "The request was cancelled."));
-      };
-      if (signal.aborted) leave();
-      else signal.addEventListener("abort", leave, { once: true });
-    });
     try {
-      return await Promise.race([this.#outcome, left]);
+      return await abortable(this.#outcome, signal);
     } finally {
-      signal.removeEventListener("abort", leave);
       this.#members.delete(member);
       if (this.#members.size === 0 && !this.#settled) this.#abort.abort();
     }

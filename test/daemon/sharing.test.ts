@@ -120,6 +120,31 @@ describe("cancelling", () => {
     expect(next.timings.prefillMs).toBe(0);
   });
 
+  it("works by the token of an editor's progress bar", async () => {
+    const client = await asking.start({ tokenMs: 20, answer: () => bytesOf("z".repeat(500)) });
+    const id = client.start("longsight/ask", { ...question, workDoneToken: "bar", partialResultToken: "p" });
+    await client.until(({ params }) => params?.token === "p");
+    client.send({ jsonrpc: "2.0", method: "window/workDoneProgress/cancel", params: { token: "another" } });
+    client.send({ jsonrpc: "2.0", method: "window/workDoneProgress/cancel", params: { token: "bar" } });
+    expect((await client.response(id)).error).toMatchObject({ code: -32800 });
+    expect(client.progressOf("bar").at(-1)).toEqual({ kind: "end" });
+  });
+
+  it("is answered at once, also while another client's prefill of other files has to end first", async () => {
+    const client = await asking.start({ chunkMs: 200 });
+    const other = await asking.connect();
+    const running = client.start("longsight/ask", { ...question, workDoneToken: "w" });
+    await phase(client, "w", "prefilling");
+    writeRepository(asking.repository, 21, 900);
+    const waiting = other.start("longsight/ask", { ...question, workDoneToken: "w" });
+    await phase(other, "w", "packing");
+    const cancelledAt = performance.now();
+    other.cancel(waiting);
+    expect((await other.response(waiting)).error).toMatchObject({ code: -32800 });
+    expect(performance.now() - cancelledAt).toBeLessThan(1000);
+    expect(recordOf(await client.response(running)).answer).toBe("an answer");
+  });
+
   it("frees the engine when the client is simply gone", async () => {
     const client = await asking.start({ tokenMs: 20, answer: () => bytesOf("z".repeat(500)) });
     client.start("longsight/ask", { ...question, partialResultToken: "p" });
