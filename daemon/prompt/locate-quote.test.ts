@@ -34,7 +34,7 @@ test("a short quote is looked for in the cited lines only, and not as a part of 
 
 test("among equal lines the one with the asked name", () => {
   const twice = ["call(a)", "call(b)", "call(c)"];
-  expect(locateQuote(twice, { first: 1, last: 3 }, "call(", ["b"])).toEqual({ line: 1, verified: false });
+  expect(locateQuote(twice, { first: 1, last: 3 }, "call(", ["b"])).toEqual({ line: 2, verified: true });
   expect(locateQuote(["const call = (a)", "const call = (b)"], { first: 1, last: 2 }, "const call", ["b"]).line).toBe(
     2,
   );
