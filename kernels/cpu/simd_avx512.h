@@ -1,11 +1,9 @@
-// AVX-512 (F, BW, DQ, VL): vectors of 16 floats, 32 registers. With LONGSIGHT_SIMDE the intrinsics are SIMDe's, so that
-// a machine without AVX-512 can test this file's users (correctness only).
+// AVX-512 (F, BW, DQ, VL): vectors of 16 floats, 32 registers. LONGSIGHT_SIMDE names a header that emulates the
+// intrinsics, so that a machine without AVX-512 can test this file's users (correctness only).
 #pragma once
 
 #if defined(LONGSIGHT_SIMDE)
-#include <simde/x86/avx512.h>
-#include <simde/x86/f16c.h>
-#include <simde/x86/fma.h>
+#include LONGSIGHT_SIMDE
 #else
 #include <immintrin.h>
 #endif
