@@ -16,7 +16,10 @@ export interface NativeModel {
     endTokenIds: number[];
   };
   /** Bytes; see MemoryPlan in daemon/engine/engine.ts. `availableBytes` is what the machine has free now. */
-  plan(contextTokens: number, chunkTokens: number): {
+  plan(
+    contextTokens: number,
+    chunkTokens: number,
+  ): {
     weightsBytes: number;
     kvBytes: number;
     workspaceBytes: number;
@@ -71,7 +74,10 @@ export interface NativeKv {
 
 export interface Addon {
   /** `precision`: "bf16" (KV in bf16, activations may be rounded for bf16 dot products) or "f32" (exact, for tests). */
-  loadModel(modelDir: string, options: { device: string; threads: number; precision: "bf16" | "f32" }): Promise<NativeModel>;
+  loadModel(
+    modelDir: string,
+    options: { device: string; threads: number; precision: "bf16" | "f32" },
+  ): Promise<NativeModel>;
   /** Backends compiled in, such as ["cpu"] or ["cpu", "cuda"]. */
   backends(): string[];
   instructionSet(): string;

@@ -56,6 +56,8 @@ class Backend {
   virtual std::string device() const = 0;           // "cpu"
   virtual std::string instruction_set() const = 0;  // "avx2"
   virtual int threads() const = 0;
+  // What the operations keep for themselves, whatever their size.
+  virtual int64_t scratch_bytes() const = 0;
 
   // y[rows, hidden] = table[ids].
   virtual void Embed(const Tensor& table, const uint32_t* ids, int64_t rows, float* y) = 0;

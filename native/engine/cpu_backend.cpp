@@ -43,6 +43,10 @@ class CpuBackend final : public Backend {
   std::string device() const override { return "cpu"; }
   std::string instruction_set() const override { return cpu::IsaName(); }
   int threads() const override { return threads_; }
+  int64_t scratch_bytes() const override {
+    return threads_ * static_cast<int64_t>(cpu::ThreadPool::kScratchBytes +
+                                           cpu::ThreadPool::kSharedScratchBytesPerThread);
+  }
 
   void Embed(const Tensor& table, const uint32_t* ids, int64_t rows, float* y) override {
     cpu::Embed(pool_, table.data, KernelType(table.type), ids, rows, table.shape[1], y);

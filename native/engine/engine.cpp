@@ -49,7 +49,7 @@ MemoryPlan Engine::Plan(int64_t context_tokens, int64_t chunk_tokens) const {
                                                  std::to_string(model_.spec.max_context) +
                                                  ", the model's longest context");
   }
-  return PlanMemory(model_, kv_layout_, context_tokens, chunk_tokens);
+  return PlanMemory(model_, kv_layout_, context_tokens, chunk_tokens, backend_->scratch_bytes());
 }
 
 void Engine::CheckTokens(const KvState& base, std::span<const uint32_t> tokens, int64_t new_tokens,
@@ -75,7 +75,8 @@ void Engine::CheckTokens(const KvState& base, std::span<const uint32_t> tokens, 
 
 std::shared_ptr<KvSegment> Engine::NewSegment(const KvState& base, int64_t capacity,
                                               int64_t chunk_tokens) {
-  RequireFit(PlanMemory(model_, kv_layout_, capacity, chunk_tokens), capacity);
+  RequireFit(PlanMemory(model_, kv_layout_, capacity, chunk_tokens, backend_->scratch_bytes()),
+             capacity);
   return std::make_shared<KvSegment>(kv_layout_, base.token_count(), capacity, kv_account_);
 }
 

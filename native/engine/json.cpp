@@ -2,6 +2,8 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
+#include <limits>
 #include <unordered_set>
 
 #include "engine/utf8.h"
@@ -27,6 +29,19 @@ void AppendUtf8(uint32_t code, std::string& out) {
     out += static_cast<char>(0x80 | ((code >> 6) & 0x3F));
     out += static_cast<char>(0x80 | (code & 0x3F));
   }
+}
+
+// Of text that is a JSON number; infinite when a double cannot hold it.
+double ParseDouble(const char* first, const char* last) {
+#ifdef __cpp_lib_to_chars
+  double value = 0;
+  const auto result = std::from_chars(first, last, value);
+  return result.ec == std::errc() ? value : std::numeric_limits<double>::infinity();
+#else
+  // libc++ has no from_chars for doubles; Node leaves the C locale as it is, so the point is a
+  // point.
+  return std::strtod(std::string(first, last).c_str(), nullptr);
+#endif
 }
 
 class Parser {
@@ -226,11 +241,8 @@ class Parser {
     }
     const char* first = text_.data() + begin;
     const char* last = text_.data() + at_;
-    Number number{0, false, 0};
-    const auto [end, error] = std::from_chars(first, last, number.value);
-    if (error != std::errc() || end != last || !std::isfinite(number.value)) {
-      Fail("a number out of range");
-    }
+    Number number{ParseDouble(first, last), false, 0};
+    if (!std::isfinite(number.value)) Fail("a number out of range");
     if (is_integer) {
       number.is_integer = std::from_chars(first, last, number.integer).ec == std::errc();
     }

@@ -19,14 +19,14 @@ std::string Mebibytes(int64_t bytes) {
 
 }  // namespace
 
-MemoryPlan PlanMemory(const Model& model, const KvLayout& layout, int64_t new_tokens,
-                      int64_t chunk) {
+MemoryPlan PlanMemory(const Model& model, const KvLayout& layout, int64_t new_tokens, int64_t chunk,
+                      int64_t scratch) {
   MemoryPlan plan{};
   plan.weights_bytes = model.weights_bytes;
   plan.kv_bytes = new_tokens * layout.bytes_per_token();
   plan.workspace_bytes =
       Workspace::PlannedBytes(model.spec, std::max<int64_t>(1, std::min(chunk, new_tokens))) +
-      model.spec.vocabulary * static_cast<int64_t>(sizeof(float));
+      model.spec.vocabulary * static_cast<int64_t>(sizeof(float)) + scratch;
   plan.required_bytes = plan.weights_bytes + plan.kv_bytes + plan.workspace_bytes;
   plan.available_bytes = AvailableMemoryBytes();
   return plan;

@@ -18,9 +18,10 @@ struct MemoryPlan {
   int64_t available_bytes;
 };
 
-// For `new_tokens` tokens of KV that do not exist yet, run in chunks of `chunk`.
-MemoryPlan PlanMemory(const Model& model, const KvLayout& layout, int64_t new_tokens,
-                      int64_t chunk);
+// For `new_tokens` tokens of KV that do not exist yet, run in chunks of `chunk` on a backend that
+// keeps `scratch` bytes.
+MemoryPlan PlanMemory(const Model& model, const KvLayout& layout, int64_t new_tokens, int64_t chunk,
+                      int64_t scratch);
 
 // Throws Error(kNotEnoughMemory) with the figures when the plan does not fit.
 void RequireFit(const MemoryPlan& plan, int64_t new_tokens);

@@ -9,7 +9,7 @@ import { Worker } from "node:worker_threads";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { NativeModel } from "../../../native/addon.d.ts";
 import { addon, addonPath, newFlag, prefill } from "./addon.ts";
-import { writeZeroModel, zeroModelKvBytesPerToken } from "./zero-model.ts";
+import { kvBytesPerToken, slowShape, writeZeroModel } from "./zero-model.ts";
 
 const longPrompt = new Uint32Array(500_000);
 const greedy = { maxTokens: 64, chunkTokens: 4096, temperature: 0, topK: 0, topP: 1, seed: 0, endTokenIds: [] };
@@ -19,7 +19,7 @@ let model: NativeModel;
 
 beforeAll(() => {
   dir = mkdtempSync(path.join(tmpdir(), "longsight-zero-"));
-  writeZeroModel(dir);
+  writeZeroModel(dir, slowShape);
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 beforeEach(async () => {
@@ -82,7 +82,7 @@ describe("progress", () => {
     expect(kv.tokenCount).toBe(3000);
     expect(seen.at(-1)).toBe(3000);
     expect(seen).toEqual([...seen].sort((a, b) => a - b));
-    expect(model.memory().kvBytes).toBe(3000 * zeroModelKvBytesPerToken);
+    expect(model.memory().kvBytes).toBe(3000 * kvBytesPerToken(slowShape));
   });
 });
 

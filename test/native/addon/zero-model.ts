@@ -1,17 +1,40 @@
 /**
- * A Llama whose weights are all zero, in a sparse file: it takes no disk, but as long as a real one of its size, so that there is
+ * A SmolLM3 whose weights are all zero, in a sparse file: it takes no disk, but as long as a real one of its size, so that there is
  * time to cancel, kill and measure.
  */
 import { closeSync, ftruncateSync, openSync, writeFileSync, writeSync } from "node:fs";
 import path from "node:path";
 
-const shape = { layers: 6, hidden: 512, heads: 8, kvHeads: 2, headSize: 64, ffn: 1536, vocabulary: 1024 };
+export interface ZeroModelShape {
+  readonly layers: number;
+  readonly hidden: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headSize: number;
+  readonly ffn: number;
+  readonly vocabulary: number;
+  /** Of all layers; null: none. */
+  readonly slidingWindow: number | null;
+}
 
-export const zeroModelKvBytesPerToken = shape.layers * 2 * shape.kvHeads * shape.headSize * 2;
+/** As large as the bundled model, so as slow. */
+export const slowShape: ZeroModelShape = {
+  layers: 6,
+  hidden: 512,
+  heads: 8,
+  kvHeads: 2,
+  headSize: 64,
+  ffn: 1536,
+  vocabulary: 1024,
+  slidingWindow: null,
+};
 
-export function writeZeroModel(dir: string): void {
+/** bf16 KV. */
+export const kvBytesPerToken = (shape: ZeroModelShape): number => shape.layers * 2 * shape.kvHeads * shape.headSize * 2;
+
+export function writeZeroModel(dir: string, shape: ZeroModelShape): void {
   const config = {
-    architectures: ["LlamaForCausalLM"],
+    architectures: ["SmolLM3ForCausalLM"],
     hidden_size: shape.hidden,
     intermediate_size: shape.ffn,
     num_hidden_layers: shape.layers,
@@ -23,6 +46,12 @@ export function writeZeroModel(dir: string): void {
     rms_norm_eps: 1e-6,
     rope_theta: 500000,
     tie_word_embeddings: true,
+    no_rope_layers: Array.from({ length: shape.layers }, () => 1),
+    use_sliding_window: shape.slidingWindow !== null,
+    sliding_window: shape.slidingWindow,
+    layer_types: Array.from({ length: shape.layers }, () =>
+      shape.slidingWindow === null ? "full_attention" : "sliding_attention",
+    ),
   };
   writeFileSync(path.join(dir, "config.json"), JSON.stringify(config));
   const header: Record<string, unknown> = {};
