@@ -34,6 +34,9 @@ import {
   type WorkDone,
 } from "../protocol/index.ts";
 
+/** Milliseconds in which messages that were received before the connection's end are handled. */
+const queueDrainMs = 100;
+
 export interface AskListeners {
   readonly onProgress: (record: ProgressRecord) => void;
   readonly onPiece: (text: string) => void;
@@ -59,8 +62,11 @@ export class DaemonClient {
     this.#rpc.onError(() => undefined);
     this.#closed = new Promise((resolve) => {
       socket.once("close", () => {
-        this.#rpc.dispose(); // rejects what is pending
-        resolve();
+        // The last responses may still be in vscode-jsonrpc's queue, which hands on one message per turn of the loop.
+        setTimeout(() => {
+          this.#rpc.dispose(); // rejects what is pending
+          resolve();
+        }, queueDrainMs);
       });
     });
     this.#rpc.listen();

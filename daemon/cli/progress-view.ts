@@ -26,7 +26,9 @@ class TerminalView implements ProgressView {
   }
 
   show(record: ProgressRecord): void {
-    const width = Math.max(10, (this.#output.columns ?? 80) - 1);
+    // Some pseudo-terminals say 0 for "not known".
+    const { columns } = this.#output;
+    const width = columns === undefined || columns === 0 ? 79 : Math.max(10, columns - 1);
     const text = phaseText(record);
     const line = record.phase === "prefilling" ? `${bar(record, Math.min(24, width - text.length - 3))}${text}` : text;
     this.#output.write(`\r\x1b[K${line.slice(0, width)}`);

@@ -7,7 +7,7 @@ import { count, duration } from "./progress-view.ts";
 export function renderCitations(record: AskRecord): string {
   const lines = new Set(
     record.citations.map(({ path, line, verified, stale }) => {
-      const mark = verified ? "" : "  (unverified: the quoted text was not found there)";
+      const mark = verified ? "  (checked)" : "  (unverified: the quoted text was not found there)";
       return `  ${path}:${line.toString()}${mark}${stale ? "  (the file has changed since it was read)" : ""}`;
     }),
   );

@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { phase, question, recordOf, setUpAsking } from "./asking.ts";
-import { bytesOf, writeRepository } from "./tiny-model.ts";
+import { bytesOf, writeRepository, writeTinyModel } from "./tiny-model.ts";
 
 const asking = setUpAsking();
 
@@ -125,5 +125,20 @@ describe("what does not fit", () => {
       ({ heldTokens }) => heldTokens > 0,
     );
     expect(held.map((session) => session.repository)).toEqual([second]);
+  });
+
+  it("ends the engines of models that nobody uses before it refuses", async () => {
+    const other = writeTinyModel(path.join(asking.dir, "other-model"));
+    const small = { ...question, repository: writeRepository(path.join(asking.dir, "small"), 1, 100) };
+    const client = await asking.start({ totalBytes: 10_000_000, kvBytesPerToken: 1000 });
+    expect(recordOf(await client.request("longsight/ask", small)).context.files).toBe(1);
+    await client.request("longsight/cache", { release: true });
+    const big = { ...question, model: other };
+    expect((await client.request("longsight/ask", big)).error?.data?.code).toBe("not-enough-memory");
+    expect((await client.request("longsight/status")).result).toMatchObject({
+      engine: { state: "ready", model: other },
+    });
+    expect(recordOf(await client.request("longsight/ask", small)).context.files).toBe(1);
+    expect(asking.daemon.enginesStarted()).toBe(3);
   });
 });
