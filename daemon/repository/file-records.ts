@@ -54,7 +54,10 @@ async function readRecord(root: string, entry: ListedPath, options: FileReadOpti
   const overlay = options.overlays?.get(entry.path);
   if (overlay !== undefined) return overlayRecord(entry, overlay, options);
   const known = options.known?.records.get(entry.path);
-  if (known !== undefined && (await isUnchanged(root, entry, known))) return known;
+  const broughtBack = options.rules.isBroughtBack(entry.path);
+  if (known !== undefined && isJudgedAlike(known, broughtBack, options) && (await isUnchanged(root, entry, known))) {
+    return known;
+  }
 
   const readAtNs = BigInt(Date.now()) * 1_000_000n;
   const opened = await openBelow(root, entry.path, options.folders);
@@ -71,7 +74,7 @@ async function readRecord(root: string, entry: ListedPath, options: FileReadOpti
   try {
     const { size, mtimeNs, ctimeNs, ino: inode } = opened.stats;
     const stats = { sizeBytes: Number(size), mtimeNs, ctimeNs, inode, racy: mtimeNs > readAtNs - clockTickNs };
-    const common = { ...stats, unsaved: false, objectId: entry.objectId };
+    const common = { ...stats, unsaved: false, objectId: entry.objectId, broughtBack };
     if (stats.sizeBytes > options.maxFileBytes) {
       return { ...common, verdict: tooLarge(stats.sizeBytes, options.maxFileBytes) };
     }
@@ -80,7 +83,7 @@ async function readRecord(root: string, entry: ListedPath, options: FileReadOpti
     const verdict =
       bytes.length > options.maxFileBytes
         ? tooLarge(bytes.length, options.maxFileBytes)
-        : judgeContent(bytes, entry.objectId, options.rules.isBroughtBack(entry.path));
+        : judgeContent(bytes, entry.objectId, broughtBack);
     return { ...common, racy: common.racy || bytes.length !== stats.sizeBytes, verdict };
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
@@ -88,6 +91,12 @@ async function readRecord(root: string, entry: ListedPath, options: FileReadOpti
   } finally {
     await opened.handle.close();
   }
+}
+
+/** The rules that a verdict depends on may have changed although the file has not. */
+function isJudgedAlike(known: FileRecord, broughtBack: boolean, { maxFileBytes }: ReadOptions): boolean {
+  const wasTooLarge = known.verdict.kind === "left-out" && known.verdict.reason === "too-large";
+  return known.broughtBack === broughtBack && wasTooLarge === known.sizeBytes > maxFileBytes;
 }
 
 async function isUnchanged(root: string, entry: ListedPath, known: FileRecord): Promise<boolean> {
@@ -124,6 +133,7 @@ const emptyRecord = {
   racy: true,
   unsaved: false,
   objectId: undefined,
+  broughtBack: false,
 } as const;
 
 function leftOut(reason: LeftOutReason, detail: string): FileVerdict {

@@ -78,6 +78,8 @@ export interface FileRecord {
   readonly unsaved: boolean;
   /** The blob in git's index when it was judged. */
   readonly objectId: string | undefined;
+  /** The user's own ignore file named it, so that generated text was welcome. */
+  readonly broughtBack: boolean;
   readonly verdict: FileVerdict;
 }
 

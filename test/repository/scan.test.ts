@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writ
 import path from "node:path";
 import { expect, test } from "vitest";
 import { scanRepository, type RepositoryScan } from "../../daemon/repository/index.ts";
-import { commitAll, git, gitRepository, temporaryFolder, writeFiles } from "./temporary-folder.ts";
+import { age, commitAll, git, gitRepository, temporaryFolder, writeFiles } from "./temporary-folder.ts";
 
 const paths = (scan: RepositoryScan): string[] => scan.files.map((file) => file.path).sort();
 const reasons = (scan: RepositoryScan): Record<string, string> =>
@@ -122,6 +122,19 @@ test("what is no source is left out with its reason; .longsightignore brings it 
     "vendor/w.go",
   ]);
   expect(reasons(wider)).toMatchObject({ ".env": "secret", "key.txt": "secret", "vendor/id_rsa": "secret" });
+});
+
+test("new rules and new limits reach files that have not changed", async () => {
+  const root = temporaryFolder({ "gen.ts": "// @generated\n", "a.ts": "x".repeat(2000) });
+  age(root, "gen.ts", "a.ts");
+  const scan = await scanRepository(root);
+  expect(paths(scan)).toEqual(["a.ts"]);
+  writeFiles(root, { ".longsightignore": "!gen.ts\n" });
+  const wider = await scanRepository(root, { previous: scan });
+  expect(paths(wider)).toEqual([".longsightignore", "a.ts", "gen.ts"]);
+  const small = await scanRepository(root, { previous: wider, limits: { maxFileBytes: 1000 } });
+  expect(paths(small)).toEqual([".longsightignore", "gen.ts"]);
+  expect(paths(await scanRepository(root, { previous: small }))).toEqual(paths(wider));
 });
 
 test("a package that has nothing but its build output is read from that", async () => {
