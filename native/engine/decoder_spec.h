@@ -40,6 +40,8 @@ struct LayerTensorNames {
   std::string mlp_norm = "post_attention_layernorm.weight";
   std::string gate = "mlp.gate_proj";
   std::string up = "mlp.up_proj";
+  // Gate's rows and then up's in one tensor, in place of the two.
+  std::string fused_gate_up;
   std::string down = "mlp.down_proj";
 };
 

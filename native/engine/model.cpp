@@ -71,8 +71,7 @@ class WeightReader {
     layer.output =
         ReadLinear(prefix + names.output, spec_.hidden, spec_.query_size(), spec_.output_bias);
     layer.mlp_norm = store_.GetFloats(prefix + names.mlp_norm, spec_.hidden);
-    layer.gate = ReadLinear(prefix + names.gate, spec_.intermediate, spec_.hidden, spec_.mlp_bias);
-    layer.up = ReadLinear(prefix + names.up, spec_.intermediate, spec_.hidden, spec_.mlp_bias);
+    ReadGateAndUp(prefix, layer);
     layer.down = ReadLinear(prefix + names.down, spec_.hidden, spec_.intermediate, spec_.mlp_bias);
     return layer;
   }
@@ -82,6 +81,20 @@ class WeightReader {
     Linear linear{store_.Get(module + ".weight", {out, in}), {}};
     if (has_bias) linear.bias = store_.GetFloats(module + ".bias", out);
     return linear;
+  }
+
+  void ReadGateAndUp(const std::string& prefix, LayerWeights& layer) {
+    const LayerTensorNames& names = spec_.names;
+    const int64_t rows = spec_.intermediate;
+    if (names.fused_gate_up.empty()) {
+      layer.gate = ReadLinear(prefix + names.gate, rows, spec_.hidden, spec_.mlp_bias);
+      layer.up = ReadLinear(prefix + names.up, rows, spec_.hidden, spec_.mlp_bias);
+      return;
+    }
+    const Tensor fused =
+        store_.Get(prefix + names.fused_gate_up + ".weight", {2 * rows, spec_.hidden});
+    layer.gate.weight = fused.Rows(0, rows);
+    layer.up.weight = fused.Rows(rows, rows);
   }
 
   std::vector<float> ReadOptionalNorm(const std::string& prefix, const std::string& name) {

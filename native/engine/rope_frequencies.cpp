@@ -58,18 +58,26 @@ void ApplyLlama3Scaling(const Llama3Scaling& scaling, std::vector<double>& inver
   }
 }
 
-RopeSpec ReadRope(ConfigReader& config, int64_t head_size, double default_theta) {
+RopeSpec ReadRope(ConfigReader& config, int64_t head_size, double default_theta,
+                  double default_rotary_share) {
   std::optional<ConfigReader> parameters = config.Nested("rope_parameters");
   std::optional<ConfigReader> scaling = config.Nested("rope_scaling");
   double theta = config.PositiveOr("rope_theta", default_theta);
-  if (parameters) theta = parameters->PositiveOr("rope_theta", theta);
+  double share = config.PositiveOr("partial_rotary_factor", default_rotary_share);
+  if (parameters) {
+    theta = parameters->PositiveOr("rope_theta", theta);
+    share = parameters->PositiveOr("partial_rotary_factor", share);
+  }
+  const double rotary = std::floor(static_cast<double>(head_size) * share);
+  if (share > 1 || rotary < 2 || std::fmod(rotary, 2) != 0) {
+    config.FailUnsupported("partial_rotary_factor", "leaves no even number of rotary elements");
+  }
   RopeSpec rope;
-  rope.rotary = head_size;
-  rope.inverse_frequency = RopeFrequencies(theta, head_size);
+  rope.rotary = static_cast<int64_t>(rotary);
+  rope.inverse_frequency = RopeFrequencies(theta, rope.rotary);
   // transformers 5 writes only rope_parameters; when a file has both, the newer spelling is the one
   // it reads.
   std::optional<ConfigReader>& source = parameters ? parameters : scaling;
-  if (parameters) config.Ignore({"rope_scaling"});
   if (source) {
     ApplyScaling(*source, ReadType(*source), rope);
     source->RefuseUnread();

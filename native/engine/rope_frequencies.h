@@ -25,6 +25,8 @@ void ApplyLlama3Scaling(const Llama3Scaling& scaling, std::vector<double>& inver
 // Reads the rotary embedding of a config in both of transformers' spellings: `rope_parameters`
 // (5.x), or `rope_theta` with `rope_scaling` (4.x). An unknown type of scaling is
 // Error(kModelUnsupported).
-RopeSpec ReadRope(ConfigReader& config, int64_t head_size, double default_theta);
+// `partial_rotary_factor` (in either place) is the share of a head that turns.
+RopeSpec ReadRope(ConfigReader& config, int64_t head_size, double default_theta,
+                  double default_rotary_share = 1.0);
 
 }  // namespace longsight

@@ -55,9 +55,12 @@ class ForwardPass {
     return y;
   }
 
+  int64_t Rotary() const {
+    return config_.half_interleaved_rope ? config_.head_size / 2 : config_.head_size;
+  }
+
   double Frequency(int64_t pair) const {
-    const double exponent =
-        -2.0 * static_cast<double>(pair) / static_cast<double>(config_.head_size);
+    const double exponent = -2.0 * static_cast<double>(pair) / static_cast<double>(Rotary());
     const double frequency = std::pow(config_.rope_theta, exponent);
     if (!config_.llama3) return frequency;
     const Llama3Scaling& scaling = *config_.llama3;
@@ -72,12 +75,13 @@ class ForwardPass {
 
   // The head at `x`, turned for `position`: the pair (a, b) becomes (a + ib) * e^(i * angle).
   void Rotate(double* x, int64_t position) const {
-    const int64_t half = config_.head_size / 2;
-    for (int64_t i = 0; i < half; ++i) {
+    for (int64_t i = 0; i < Rotary() / 2; ++i) {
+      double& first = config_.half_interleaved_rope ? x[2 * i] : x[i];
+      double& second = config_.half_interleaved_rope ? x[2 * i + 1] : x[i + Rotary() / 2];
       const double angle = static_cast<double>(position) * Frequency(i);
-      const double a = x[i], b = x[i + half];
-      x[i] = a * std::cos(angle) - b * std::sin(angle);
-      x[i + half] = a * std::sin(angle) + b * std::cos(angle);
+      const double a = first, b = second;
+      first = a * std::cos(angle) - b * std::sin(angle);
+      second = a * std::sin(angle) + b * std::cos(angle);
     }
   }
 
@@ -149,8 +153,15 @@ class ForwardPass {
   }
 
   Vector Mlp(const std::string& prefix, const Vector& x) const {
-    Vector gate = Linear(prefix + "gate_proj", x, config_.intermediate);
-    const Vector up = Linear(prefix + "up_proj", x, config_.intermediate);
+    Vector gate, up;
+    if (weights_.contains(prefix + "gate_up_proj.weight")) {
+      const Vector both = Linear(prefix + "gate_up_proj", x, 2 * config_.intermediate);
+      gate.assign(both.begin(), both.begin() + config_.intermediate);
+      up.assign(both.begin() + config_.intermediate, both.end());
+    } else {
+      gate = Linear(prefix + "gate_proj", x, config_.intermediate);
+      up = Linear(prefix + "up_proj", x, config_.intermediate);
+    }
     for (size_t i = 0; i < gate.size(); ++i) gate[i] = gate[i] / (1 + std::exp(-gate[i])) * up[i];
     return Linear(prefix + "down_proj", gate, config_.hidden);
   }

@@ -24,6 +24,8 @@ struct Config {
   double rope_theta;
   std::optional<Llama3Scaling> llama3 = std::nullopt;
   bool query_key_norm = false;
+  // GLM-4: the first half of a head turns, in pairs of neighbours.
+  bool half_interleaved_rope = false;
   struct Layer {
     bool rope = true;
     int64_t window = 0;  // keys j of query i: i - window < j <= i; 0: all j <= i

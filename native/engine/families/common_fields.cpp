@@ -76,7 +76,7 @@ DecoderSpec ReadCommonFields(ConfigReader& config, const CommonDefaults& default
   spec.norm_epsilon = config.PositiveOr("rms_norm_eps", 1e-6);
   spec.attention_scale = 1.0 / std::sqrt(static_cast<double>(spec.head_size));
   spec.tied_embeddings = config.BoolOr("tie_word_embeddings", defaults.tied_embeddings);
-  spec.rope = ReadRope(config, spec.head_size, defaults.rope_theta);
+  spec.rope = ReadRope(config, spec.head_size, defaults.rope_theta, defaults.rotary_share);
   spec.layers.resize(static_cast<size_t>(config.Int("num_hidden_layers", 1, kMaxLayers)));
   const std::string activation = config.StringOr("hidden_act", "silu");
   if (activation != "silu") {

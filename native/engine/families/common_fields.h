@@ -11,6 +11,7 @@ namespace longsight {
 struct CommonDefaults {
   double rope_theta;
   bool tied_embeddings;
+  double rotary_share = 1.0;
 };
 
 // Sizes, norm, activation, RoPE, embeddings, and the fields without influence on the forward pass.

@@ -9,9 +9,8 @@ struct Family {
 };
 
 constexpr Family kFamilies[] = {
-    {"LlamaForCausalLM", ReadLlama},
-    {"Qwen2ForCausalLM", ReadQwen2},
-    {"Qwen3ForCausalLM", ReadQwen3},
+    {"LlamaForCausalLM", ReadLlama},     {"GlmForCausalLM", ReadGlm4},
+    {"Qwen2ForCausalLM", ReadQwen2},     {"Qwen3ForCausalLM", ReadQwen3},
     {"SmolLM3ForCausalLM", ReadSmolLm3},
 };
 

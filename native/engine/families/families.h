@@ -10,6 +10,7 @@
 
 namespace longsight {
 
+DecoderSpec ReadGlm4(ConfigReader& config);
 DecoderSpec ReadLlama(ConfigReader& config);
 DecoderSpec ReadQwen2(ConfigReader& config);
 DecoderSpec ReadQwen3(ConfigReader& config);

@@ -42,6 +42,10 @@ reference::Config ReferenceConfig(const std::string& name) {
     config.head_size = 32;
     config.rope_theta = 5e6;
     config.query_key_norm = true;
+  } else if (name == "glm4-9b") {
+    config.norm_epsilon = 1.5625e-7;
+    config.rope_theta = 1e8;
+    config.half_interleaved_rope = true;
   } else if (name == "smollm3") {
     config.heads = 4;
     config.head_size = 24;

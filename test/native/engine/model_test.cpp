@@ -57,6 +57,7 @@ void RefusesUnsupported() {
               ", \"rope_parameters\": {\"rope_type\": \"default\", \"mscale\": 2}");
   unsupported("logit_cap is a field", ", \"logit_cap\": 30.0");
   unsupported("head_dim is 20", ", \"head_dim\": 20");
+  unsupported("partial_rotary_factor leaves no even", ", \"partial_rotary_factor\": 0.4");
   unsupported("rope_interleaved is true", ", \"rope_interleaved\": true");
   unsupported("holds \"chunked_attention\"",
               ", \"layer_types\": [\"full_attention\", \"chunked_attention\"]", "Qwen3ForCausalLM");
@@ -114,9 +115,13 @@ void ReadsWhatMatters() {
           RopeFrequencies(theta, 8));
   }
 
+  const DecoderSpec glm = Read(Config("GlmForCausalLM", ""));
+  CHECK(glm.rope.rotary == 4 && glm.rope.interleaved && glm.qkv_bias && !glm.output_bias);
+  CHECK(glm.rope.inverse_frequency == RopeFrequencies(1e4, 4));
+
   const DecoderSpec smol = Read(Config("SmolLM3ForCausalLM", ", \"no_rope_layer_interval\": 2"));
   CHECK(smol.layers[0].rope && !smol.layers[1].rope && smol.tied_embeddings);
-  CHECK(SupportedArchitectures().size() == 4);
+  CHECK(SupportedArchitectures().size() == 5);
 }
 
 void LoadsFolders() {
