@@ -27,7 +27,8 @@ inline Stored Store(const std::vector<float>& values, cpu::DType type) {
   Stored stored{{}, values, type};
   if (type == cpu::DType::kF32) {
     stored.bytes.resize(values.size() * sizeof(float));
-    std::memcpy(stored.bytes.data(), values.data(), stored.bytes.size());
+    // An empty vector's data may be null, which memcpy must not be given.
+    if (!values.empty()) std::memcpy(stored.bytes.data(), values.data(), stored.bytes.size());
     return stored;
   }
   stored.bytes.resize(values.size() * sizeof(uint16_t));
