@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "cases.h"
-#include "timing.h"
+#include "inputs.h"
 
 namespace longsight::bench {
 namespace {
@@ -26,7 +26,7 @@ double VisiblePairs(const Shape& s) {
   return pairs;
 }
 
-double TimeAttention(const BenchContext& c, const Shape& s, double budget, bool cold) {
+Row MeasureAttention(const BenchContext& c, const char* kernel, const Shape& s, Limit limit) {
   const std::vector<float> q = RandomFloats(s.rows * s.heads * s.head_size, 1.0f);
   const std::vector<uint16_t> k = RandomBf16(s.tokens * s.kv_heads * s.head_size, 1.0f);
   const std::vector<uint16_t> v = RandomBf16(s.tokens * s.kv_heads * s.head_size, 1.0f);
@@ -46,30 +46,24 @@ double TimeAttention(const BenchContext& c, const Shape& s, double budget, bool 
   p.kv = {k.data(), v.data(), cpu::DType::kBF16, s.kv_heads * s.head_size, s.head_size, s.tokens, 0};
   p.out = out.data();
   p.lse = lse.data();
-  return MedianSeconds(budget, cold, [&] { c.ops.attention(c.pool, p); });
+  const double work = limit == Limit::kRead ? 4.0 * static_cast<double>(s.tokens * s.kv_heads * s.head_size)
+                                            : 4.0 * VisiblePairs(s) * static_cast<double>(s.heads * s.head_size);
+  return Measure(c, kernel, Name(s), limit, work, [&] { c.ops.attention(c.pool, p); });
 }
 
 }  // namespace
 
 void BenchAttention(const BenchContext& c, std::vector<Row>& rows) {
-  std::vector<Shape> prefill = {{8192, 8192, 8, 2, 64, 0}};
+  // The last rows of the tokens: a chunk of a long prefill.
+  std::vector<Shape> prefill = {{2048, 8192, 8, 2, 64, 0}};
   if (!c.quick) {
-    // At 32K the last quarter of the rows stands for a chunk of a long prefill.
-    prefill.insert(prefill.end(), {{8192, 32768, 8, 2, 64, 0}, {4096, 8192, 8, 8, 64, 0}, {2048, 8192, 8, 2, 128, 0},
-                                   {8192, 32768, 8, 2, 64, 1024}});
+    prefill.insert(prefill.end(), {{2048, 32768, 8, 2, 64, 0}, {2048, 8192, 8, 8, 64, 0}, {2048, 8192, 8, 2, 128, 0},
+                                   {4096, 32768, 8, 2, 64, 1024}});
   }
-  for (const Shape& s : prefill) {
-    const double operations = 4.0 * VisiblePairs(s) * static_cast<double>(s.heads * s.head_size);
-    const double figure = operations / TimeAttention(c, s, c.quick ? 0.1 : 1.0, false) * 1e-9;
-    rows.push_back({"attention", Name(s), figure, "GFLOP/s", figure / c.peaks.fma_gflops, "fp32 FMA peak"});
-  }
+  for (const Shape& s : prefill) rows.push_back(MeasureAttention(c, "attention", s, Limit::kFma));
   std::vector<Shape> decode = {{1, 262144, 8, 2, 64, 0}};
   if (!c.quick) decode.insert(decode.end(), {{1, 65536, 32, 8, 128, 0}, {1, 65536, 8, 8, 128, 0}});
-  for (const Shape& s : decode) {
-    const double bytes = 2.0 * 2.0 * static_cast<double>(s.tokens * s.kv_heads * s.head_size);
-    const double figure = bytes / TimeAttention(c, s, c.quick ? 0.1 : 0.5, true) * 1e-9;
-    rows.push_back({"attention, decode", Name(s), figure, "GB/s", figure / c.peaks.read_gbps, "memory read"});
-  }
+  for (const Shape& s : decode) rows.push_back(MeasureAttention(c, "attention, decode", s, Limit::kRead));
 }
 
 }  // namespace longsight::bench

@@ -1,6 +1,7 @@
 // The kernels' timed cases.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -13,18 +14,27 @@ namespace longsight::bench {
 struct Row {
   std::string kernel;
   std::string shape;
-  double figure;
-  std::string unit;   // "GFLOP/s" or "GB/s"
-  double share;       // figure / limit
-  std::string limit;  // which of the machine's peaks
+  double figure;  // 1e9 operations or bytes per second: the median run
+  double share;   // of the limit measured around that run: the median
+  Limit limit;
 };
+
+inline const char* LimitName(Limit limit) {
+  return limit == Limit::kRead ? "memory read" : limit == Limit::kFma ? "fp32 FMA peak" : "bf16 dot peak";
+}
+
+inline const char* LimitUnit(Limit limit) { return limit == Limit::kRead ? "GB/s" : "GFLOP/s"; }
 
 struct BenchContext {
   cpu::ThreadPool& pool;
   const cpu::OpTable& ops;
-  const MachinePeaks& peaks;
+  PeakMeter& meter;
   bool quick;  // fewer and shorter cases
 };
+
+// Times run(), which does `work` operations or moves `work` bytes.
+Row Measure(const BenchContext& c, const std::string& kernel, const std::string& shape, Limit limit, double work,
+            const std::function<void()>& run);
 
 void BenchMatmul(const BenchContext& c, std::vector<Row>& rows);
 void BenchAttention(const BenchContext& c, std::vector<Row>& rows);

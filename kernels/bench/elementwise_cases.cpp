@@ -1,21 +1,13 @@
 #include <cmath>
 
 #include "cases.h"
-#include "timing.h"
+#include "inputs.h"
 
 namespace longsight::bench {
 namespace {
 
 constexpr int64_t kRows = 8192;
 constexpr int64_t kSize = 1536;
-
-// `bytes` read and written by one run.
-template <class Run>
-void Measure(const BenchContext& c, std::vector<Row>& rows, const char* kernel, const std::string& shape, double bytes,
-             Run run) {
-  const double figure = bytes / MedianSeconds(c.quick ? 0.1 : 0.3, true, run) * 1e-9;
-  rows.push_back({kernel, shape, figure, "GB/s", figure / c.peaks.read_gbps, "memory read"});
-}
 
 }  // namespace
 
@@ -28,10 +20,13 @@ void BenchElementwise(const BenchContext& c, std::vector<Row>& rows) {
   const double tensor = 4.0 * static_cast<double>(x.size());
 
   const cpu::RmsNormParams norm{x.data(), kSize, weight.data(), y.data(), kSize, kRows, kSize, 1e-6f};
-  Measure(c, rows, "rmsnorm", shape, 2 * tensor, [&] { c.ops.rms_norm(c.pool, norm); });
+  const auto measure = [&](const char* kernel, const std::string& of, double bytes, const std::function<void()>& run) {
+    rows.push_back(Measure(c, kernel, of, Limit::kRead, bytes, run));
+  };
+  measure("rmsnorm", shape, 2 * tensor, [&] { c.ops.rms_norm(c.pool, norm); });
 
   const cpu::SwiGluParams swiglu{x.data(), up.data(), kSize, kSize, y.data(), kSize, kRows, kSize};
-  Measure(c, rows, "swiglu", shape, 3 * tensor, [&] { c.ops.swiglu(c.pool, swiglu); });
+  measure("swiglu", shape, 3 * tensor, [&] { c.ops.swiglu(c.pool, swiglu); });
 
   std::vector<double> frequency(32);
   for (size_t i = 0; i < frequency.size(); ++i) frequency[i] = std::pow(1e4, -static_cast<double>(i) / 32);
@@ -44,17 +39,17 @@ void BenchElementwise(const BenchContext& c, std::vector<Row>& rows) {
   rope.rotary = 64;
   rope.inverse_frequency = frequency.data();
   rope.first_position = 100000;
-  Measure(c, rows, "rope", "[" + std::to_string(kRows) + ", " + std::to_string(kSize / 64) + ", 64]", 2 * tensor,
+  measure("rope", "[" + std::to_string(kRows) + ", " + std::to_string(kSize / 64) + ", 64]", 2 * tensor,
           [&] { c.ops.rope(c.pool, rope); });
 
   std::vector<uint16_t> halves(x.size());
-  Measure(c, rows, "convert to bf16", shape, 1.5 * tensor, [&] {
+  measure("convert to bf16", shape, 1.5 * tensor, [&] {
     c.ops.convert(c.pool, x.data(), halves.data(), cpu::DType::kBF16, kRows * kSize);
   });
 
   std::vector<uint32_t> ids(kRows);
   for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<uint32_t>(i * 7919 % kRows);
-  Measure(c, rows, "embed from bf16", shape, 1.5 * tensor, [&] {
+  measure("embed from bf16", shape, 1.5 * tensor, [&] {
     c.ops.embed(c.pool, halves.data(), cpu::DType::kBF16, ids.data(), kRows, kSize, y.data());
   });
 }

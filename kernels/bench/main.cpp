@@ -11,7 +11,10 @@
 
 namespace {
 
-using longsight::bench::MachinePeaks;
+using longsight::bench::Limit;
+using longsight::bench::LimitName;
+using longsight::bench::LimitUnit;
+using longsight::bench::PeakMeter;
 using longsight::bench::Row;
 
 constexpr const char* kUsage =
@@ -51,27 +54,28 @@ bool Parse(int argc, char** argv, Options& options) {
   return true;
 }
 
-void PrintTable(const char* isa, int threads, const MachinePeaks& peaks, const std::vector<Row>& rows) {
-  std::printf("machine: %s, %d threads; fp32 FMA peak %.1f GFLOP/s", isa, threads, peaks.fma_gflops);
-  if (peaks.bf16_gflops > 0) std::printf(", bf16 dot peak %.1f GFLOP/s", peaks.bf16_gflops);
-  std::printf(", memory read %.1f GB/s\n\n", peaks.read_gbps);
+void PrintTable(const char* isa, int threads, const PeakMeter& meter, const std::vector<Row>& rows) {
+  std::printf("machine: %s, %d threads; fp32 FMA peak %.1f GFLOP/s", isa, threads, meter.Best(Limit::kFma) * 1e-9);
+  if (meter.HasBf16Dot()) std::printf(", bf16 dot peak %.1f GFLOP/s", meter.Best(Limit::kBf16Dot) * 1e-9);
+  std::printf(", memory read %.1f GB/s (the best seen)\n", meter.Best(Limit::kRead) * 1e-9);
+  std::printf("figure and share: medians; each run is compared with the peak measured just before and after it\n\n");
   std::printf("%-18s %-62s %9s %-8s %6s  %s\n", "kernel", "shape", "figure", "unit", "share", "of");
   for (const Row& row : rows) {
     std::printf("%-18s %-62s %9.1f %-8s %5.1f%%  %s\n", row.kernel.c_str(), row.shape.c_str(), row.figure,
-                row.unit.c_str(), 100 * row.share, row.limit.c_str());
+                LimitUnit(row.limit), 100 * row.share, LimitName(row.limit));
   }
 }
 
 // No string here holds a character that JSON escapes.
-void PrintJson(const char* isa, int threads, const MachinePeaks& peaks, const std::vector<Row>& rows) {
+void PrintJson(const char* isa, int threads, const PeakMeter& meter, const std::vector<Row>& rows) {
   std::printf("{\"machine\":{\"isa\":\"%s\",\"threads\":%d,\"fmaGflops\":%.2f,\"bf16Gflops\":%.2f,\"readGbps\":%.2f},", isa,
-              threads, peaks.fma_gflops, peaks.bf16_gflops, peaks.read_gbps);
+              threads, meter.Best(Limit::kFma) * 1e-9, meter.Best(Limit::kBf16Dot) * 1e-9, meter.Best(Limit::kRead) * 1e-9);
   std::printf("\"rows\":[");
   for (size_t i = 0; i < rows.size(); ++i) {
     const Row& row = rows[i];
     std::printf("%s{\"kernel\":\"%s\",\"shape\":\"%s\",\"figure\":%.3f,\"unit\":\"%s\",\"share\":%.4f,\"limit\":\"%s\"}",
-                i == 0 ? "" : ",", row.kernel.c_str(), row.shape.c_str(), row.figure, row.unit.c_str(), row.share,
-                row.limit.c_str());
+                i == 0 ? "" : ",", row.kernel.c_str(), row.shape.c_str(), row.figure, LimitUnit(row.limit), row.share,
+                LimitName(row.limit));
   }
   std::printf("]}\n");
 }
@@ -96,13 +100,14 @@ int main(int argc, char** argv) {
   const longsight::cpu::OpTable* ops = longsight::cpu::ChooseIsa(longsight::cpu::AvailableIsas(), isa, nullptr);
   const int threads = options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
   longsight::cpu::ThreadPool pool(threads);
-  const MachinePeaks peaks = longsight::bench::MeasurePeaks(pool, isa, options.quick ? 0.3 : 1.0);
-  const longsight::bench::BenchContext context{pool, *ops, peaks, options.quick};
+  PeakMeter meter(pool, isa);
+  for (const Limit limit : {Limit::kFma, Limit::kRead}) meter.Now(limit);
+  const longsight::bench::BenchContext context{pool, *ops, meter, options.quick};
   std::vector<Row> rows;
   const auto wanted = [&](const char* name) { return options.only.empty() || options.only == name; };
   if (wanted("matmul")) longsight::bench::BenchMatmul(context, rows);
   if (wanted("attention")) longsight::bench::BenchAttention(context, rows);
   if (wanted("elementwise")) longsight::bench::BenchElementwise(context, rows);
-  (options.json ? PrintJson : PrintTable)(isa, pool.threads(), peaks, rows);
+  (options.json ? PrintJson : PrintTable)(isa, pool.threads(), meter, rows);
   return 0;
 }

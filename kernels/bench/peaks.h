@@ -1,6 +1,9 @@
 // What this machine can do at most, measured: the denominators of every share.
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "cpu/thread_pool.h"
 
 namespace longsight::bench {
@@ -19,12 +22,36 @@ extern const PeakProbe kAvx512Peak;
 extern const PeakProbe kAvx512Bf16Peak;
 #endif
 
+enum class Limit { kFma, kBf16Dot, kRead };
+
+// Measures a limit anew, in some milliseconds, each time it is asked: on a shared machine the limit itself moves, so a
+// kernel is compared with what the machine could do just then. Rates in operations or bytes per second.
+class PeakMeter {
+ public:
+  PeakMeter(cpu::ThreadPool& pool, const char* isa);
+
+  double Now(Limit limit);
+  // The highest rate of a limit seen so far; 0 when never asked.
+  double Best(Limit limit) const { return best_[static_cast<int>(limit)]; }
+  bool HasBf16Dot() const;
+
+ private:
+  double Compute(double (*probe)(int64_t));
+  double Read();
+
+  cpu::ThreadPool& pool_;
+  const PeakProbe* probe_;
+  std::vector<uint64_t> memory_;  // 256 MiB, more than any cache holds
+  double best_[3] = {};
+};
+
 struct MachinePeaks {
   double fma_gflops;
   double bf16_gflops;  // 0 when the instruction set has no bf16 dot product
-  double read_gbps;    // all threads reading 256 MiB that no cache holds; 1e9 bytes per second
+  double read_gbps;    // 1e9 bytes per second
 };
 
+// The best of each limit over about `seconds` apiece.
 MachinePeaks MeasurePeaks(cpu::ThreadPool& pool, const char* isa, double seconds);
 
 }  // namespace longsight::bench

@@ -12,10 +12,14 @@ struct AttentionPlan {
   int64_t block_rows, blocks, splits;
 };
 
+// A part with fewer keys than this is not worth its merge. More parts than threads even out the end, above all when other
+// programs take a thread away.
+inline constexpr int64_t kLeastKeys = 256;
+inline constexpr int64_t kPartsPerThread = 8;
+
 // Splitting costs a merge, so it is done only while there are fewer units than threads keep busy.
 static inline AttentionPlan PlanAttention(const AttentionParams& p, int64_t max_block_rows, int64_t threads,
                                           int64_t shared_bytes) {
-  constexpr int64_t kLeastKeys = 256;
   const int64_t stacked = StackedRows(p);
   AttentionPlan plan{Min(max_block_rows, stacked), CeilDiv(stacked, max_block_rows), 1};
   const int64_t units = plan.blocks * p.kv_heads;
@@ -24,7 +28,7 @@ static inline AttentionPlan PlanAttention(const AttentionParams& p, int64_t max_
   const KeyRange keys = VisibleKeysOfBlock(p, 0, stacked);
   const int64_t by_keys = (keys.end - keys.begin) / kLeastKeys;
   const int64_t by_memory = shared_bytes / (units * partial_bytes);
-  plan.splits = Max(1, Min(CeilDiv(4 * threads, units), Min(by_keys, by_memory)));
+  plan.splits = Max(1, Min(CeilDiv(kPartsPerThread * threads, units), Min(by_keys, by_memory)));
   return plan;
 }
 
@@ -88,13 +92,35 @@ inline void RunBlock(Block& block, KeyRange keys, const PartialAttention* partia
   }
 }
 
+// Decode: every part of the keys serves all heads, so K and V stream through in order.
 template <class S, DType Kv>
-inline void DecodeAttention(ThreadPool& pool, const AttentionParams& p, const AttentionPlan& plan) {
-  RunPlan(pool, p, plan,
-          [&](int64_t kv_head, int64_t, int64_t, KeyRange keys, void* scratch, const PartialAttention* partial) {
-            DecodeBlock<S, Kv> block(p, kv_head, scratch);
-            RunBlock(block, keys, partial);
-          });
+inline void DecodeAttention(ThreadPool& pool, const AttentionParams& p, int64_t shared_bytes) {
+  const int64_t rows = AttentionDecode<S>::Rows(p);
+  const int64_t slot_floats = rows * (p.head_size + 1);
+  const KeyRange keys = VisibleKeysOfBlock(p, 0, StackedRows(p));
+  const int64_t by_keys = (keys.end - keys.begin) / kLeastKeys;
+  const int64_t by_memory = shared_bytes / (slot_floats * static_cast<int64_t>(sizeof(float)));
+  const int64_t wanted = pool.threads() == 1 ? 1 : kPartsPerThread * pool.threads();
+  const int64_t parts = Max(1, Min(wanted, Min(by_keys, by_memory)));
+  const auto slot = [&](int64_t part) {
+    float* out = static_cast<float*>(pool.SharedScratch()) + part * slot_floats;
+    return PartialAttention{out, out + rows * p.head_size};
+  };
+  pool.ParallelFor(parts, [&](int64_t part, int thread) {
+    const PartialAttention partial = slot(part);
+    DecodeBlock<S, Kv> block(p, pool.Scratch(thread));
+    RunBlock(block, SplitKeys(keys, part, parts), parts > 1 ? &partial : nullptr);
+  });
+  if (parts == 1 || Cancelled(p)) return;
+  const PartialAttention total = slot(0);
+  const int64_t stacked = StackedRows(p);
+  for (int64_t n = 0; n < rows; ++n) {
+    float* out = total.out + n * p.head_size;
+    for (int64_t part = 1; part < parts; ++part) {
+      MergeRow(out, total.lse + n, slot(part).out + n * p.head_size, slot(part).lse[n], p.head_size);
+    }
+    StoreRow(p, n / stacked, n % stacked, out, total.lse[n]);
+  }
 }
 
 template <class S>
@@ -102,9 +128,8 @@ void AttentionFor(ThreadPool& pool, const AttentionParams& p) {
   if (p.rows <= 0) return;
   const int64_t shared_bytes = int64_t{pool.threads()} * static_cast<int64_t>(ThreadPool::kSharedScratchBytesPerThread);
   if (AttentionDecode<S>::Fits(p)) {
-    const AttentionPlan plan = PlanAttention(p, AttentionDecode<S>::kMaxRows, pool.threads(), shared_bytes);
-    if (p.kv.type == DType::kBF16) return DecodeAttention<S, DType::kBF16>(pool, p, plan);
-    return DecodeAttention<S, DType::kF32>(pool, p, plan);
+    if (p.kv.type == DType::kBF16) return DecodeAttention<S, DType::kBF16>(pool, p, shared_bytes);
+    return DecodeAttention<S, DType::kF32>(pool, p, shared_bytes);
   }
   const AttentionPlan plan =
       PlanAttention(p, AttentionTiles<S>::BlockRows(p.head_size), pool.threads(), shared_bytes);

@@ -11,68 +11,69 @@ namespace longsight::cpu {
 
 template <class S>
 struct AttentionDecode {
-  // More rows than this fill the lanes of AttentionBlock better.
+  // More stacked rows than this fill the lanes of AttentionBlock better.
   static constexpr int64_t kMaxRows = 8;
-  static constexpr int64_t kKeys = 64;
+  // Keys of a tile: whole rows of K and V, so that memory is read in the order it lies, and few enough that the tile
+  // prefetched meanwhile stays in L2 beside it.
+  static constexpr int64_t kMaxKeys = 64;
+  static constexpr int64_t kTileBytes = 64 << 10;
 
-  // Rows are read in whole vectors.
-  static bool Fits(const AttentionParams& p) { return StackedRows(p) <= kMaxRows && p.head_size % S::kWidth == 0; }
+  static int64_t Rows(const AttentionParams& p) { return p.kv_heads * StackedRows(p); }
+
+  static int64_t TileKeys(const AttentionParams& p) {
+    const int64_t key_bytes = 2 * p.kv_heads * p.head_size * ElementBytes(p.kv.type);
+    return Clamp(kTileBytes / key_bytes / 8 * 8, 8, kMaxKeys);
+  }
+
+  static int64_t ScratchFloats(const AttentionParams& p) {
+    return Rows(p) * (2 * p.head_size + 2) + 4 * kMaxKeys;
+  }
+
+  // Rows are read in whole vectors, and the queries and results of all heads lie in a thread's scratch.
+  static bool Fits(const AttentionParams& p) {
+    return StackedRows(p) <= kMaxRows && p.head_size % S::kWidth == 0 &&
+           ScratchFloats(p) * sizeof(float) <= ThreadPool::kScratchBytes;
+  }
 };
 
+// All heads against keys [keys.begin, keys.end) of the view. Row n = kv_head * rows_ + stacked row.
 template <class S, DType Kv>
 class DecodeBlock {
   using V = typename S::V;
   using D = AttentionDecode<S>;
 
  public:
-  DecodeBlock(const AttentionParams& p, int64_t kv_head, void* scratch)
-      : p_(p), kv_head_(kv_head), rows_(StackedRows(p)), q_(static_cast<float*>(scratch)) {
-    out_ = q_ + D::kMaxRows * p.head_size;
-    scores_ = out_ + D::kMaxRows * p.head_size;
-  }
+  DecodeBlock(const AttentionParams& p, void* scratch)
+      : p_(p),
+        rows_(StackedRows(p)),
+        tile_keys_(D::TileKeys(p)),
+        q_(static_cast<float*>(scratch)),
+        out_(q_ + D::Rows(p) * p.head_size),
+        top_(out_ + D::Rows(p) * p.head_size),
+        sum_(top_ + D::Rows(p)),
+        scores_(sum_ + D::Rows(p)) {}
 
   // False when cancelled.
   bool Run(KeyRange keys) {
-    const int64_t d = p_.head_size;
-    for (int64_t i = 0; i < rows_; ++i) {
-      const float* from = p_.q + StackedOffset(p_, kv_head_, i, p_.q_row_stride, p_.q_head_stride);
-      std::memcpy(q_ + i * d, from, static_cast<size_t>(d) * sizeof(float));
-      top_[i] = kMinusInfinity;
-      sum_[i] = 0.0f;
-    }
-    std::memset(out_, 0, static_cast<size_t>(rows_ * d) * sizeof(float));
-    for (int64_t tile = keys.begin; tile < keys.end; tile += D::kKeys) {
+    LoadQueries();
+    for (int64_t tile = keys.begin; tile < keys.end; tile += tile_keys_) {
       if (Cancelled(p_)) return false;
-      const int64_t count = Min(D::kKeys, keys.end - tile);
-      for (int64_t i = 0; i < rows_; i += 4) {
-        switch (Min(4, rows_ - i)) {
-          case 4:
-            AttendRows<4>(i, tile, count);
-            break;
-          case 3:
-            AttendRows<3>(i, tile, count);
-            break;
-          case 2:
-            AttendRows<2>(i, tile, count);
-            break;
-          default:
-            AttendRows<1>(i, tile, count);
-        }
-      }
+      const int64_t count = Min(tile_keys_, keys.end - tile);
+      for (kv_head_ = 0; kv_head_ < p_.kv_heads; ++kv_head_) AttendHead(tile, count);
     }
     return true;
   }
 
   void StoreOut() {
-    for (int64_t i = 0; i < rows_; ++i) {
-      const float lse = FinishRow(i);
-      StoreRow(p_, kv_head_, i, out_ + i * p_.head_size, lse);
+    for (int64_t n = 0; n < D::Rows(p_); ++n) {
+      const float lse = FinishRow(n);
+      StoreRow(p_, n / rows_, n % rows_, out_ + n * p_.head_size, lse);
     }
   }
 
   void StorePartial(const PartialAttention& partial) {
-    for (int64_t i = 0; i < rows_; ++i) partial.lse[i] = FinishRow(i);
-    std::memcpy(partial.out, out_, static_cast<size_t>(rows_ * p_.head_size) * sizeof(float));
+    for (int64_t n = 0; n < D::Rows(p_); ++n) partial.lse[n] = FinishRow(n);
+    std::memcpy(partial.out, out_, static_cast<size_t>(D::Rows(p_) * p_.head_size) * sizeof(float));
   }
 
  private:
@@ -80,22 +81,52 @@ class DecodeBlock {
     return ElementAt(base, Kv, key * p_.kv.row_stride + kv_head_ * p_.kv.head_stride);
   }
 
-  // K of the next tile, and V of this one, which the weighted sum reads soon. A head's rows lie apart, which the
-  // processor's own prefetchers follow badly.
-  void Prefetch(int64_t key) const {
-    const int64_t next = Min(key + D::kKeys, p_.kv.tokens - 1);
-    for (int64_t c = 0; c < p_.head_size; c += 64 / ElementBytes(Kv)) {
-      __builtin_prefetch(ElementAt(Row(p_.kv.k, next), Kv, c), 0, 3);
-      __builtin_prefetch(ElementAt(Row(p_.kv.v, key), Kv, c), 0, 3);
+  void LoadQueries() {
+    const int64_t d = p_.head_size;
+    for (int64_t n = 0; n < D::Rows(p_); ++n) {
+      const float* from = p_.q + StackedOffset(p_, n / rows_, n % rows_, p_.q_row_stride, p_.q_head_stride);
+      std::memcpy(q_ + n * d, from, static_cast<size_t>(d) * sizeof(float));
+      top_[n] = kMinusInfinity;
+      sum_[n] = 0.0f;
+    }
+    std::memset(out_, 0, static_cast<size_t>(D::Rows(p_) * d) * sizeof(float));
+  }
+
+  // The stacked rows of kv_head_, four at a time.
+  void AttendHead(int64_t tile, int64_t count) {
+    const int64_t first = kv_head_ * rows_;
+    for (int64_t i = 0; i < rows_; i += 4) {
+      switch (Min(4, rows_ - i)) {
+        case 4:
+          AttendRows<4>(first + i, tile, count);
+          break;
+        case 3:
+          AttendRows<3>(first + i, tile, count);
+          break;
+        case 2:
+          AttendRows<2>(first + i, tile, count);
+          break;
+        default:
+          AttendRows<1>(first + i, tile, count);
+      }
     }
   }
 
-  // R stacked rows from `first` against `count` keys from `tile`.
+  // This head's part of the next tile. Its rows lie apart, which the processor's own prefetchers follow badly.
+  void Prefetch(int64_t key) const {
+    const int64_t next = Min(key + tile_keys_, p_.kv.tokens - 1);
+    for (int64_t c = 0; c < p_.head_size; c += 64 / ElementBytes(Kv)) {
+      __builtin_prefetch(ElementAt(Row(p_.kv.k, next), Kv, c), 0, 2);
+      __builtin_prefetch(ElementAt(Row(p_.kv.v, next), Kv, c), 0, 2);
+    }
+  }
+
+  // R rows from `first` against `count` keys from `tile`.
   template <int R>
   void AttendRows(int64_t first, int64_t tile, int64_t count) {
     Score<R>(first, tile, count);
     float decay[R];
-    for (int r = 0; r < R; ++r) decay[r] = Exponentiate(first + r, tile, count, scores_ + r * D::kKeys);
+    for (int r = 0; r < R; ++r) decay[r] = Exponentiate(first + r, tile, count, scores_ + r * D::kMaxKeys);
     Accumulate<R>(first, tile, count, decay);
   }
 
@@ -135,13 +166,13 @@ class DecodeBlock {
 #pragma GCC unroll 8
     for (int i = kQuads; i < K * R; ++i) sums[i] = S::ReduceAdd(acc[i]);
     for (int r = 0; r < R; ++r) {
-      for (int n = 0; n < K; ++n) scores_[r * D::kKeys + key + n] = sums[r * K + n];
+      for (int n = 0; n < K; ++n) scores_[r * D::kMaxKeys + key + n] = sums[r * K + n];
     }
   }
 
   // Scores of one row -> weights against its new maximum, 0 where hidden; returns 2^(old maximum - new maximum).
   float Exponentiate(int64_t row, int64_t tile, int64_t count, float* scores) {
-    const KeyRange seen = VisibleKeys(p_, row / GroupSize(p_));
+    const KeyRange seen = VisibleKeys(p_, row % rows_ / GroupSize(p_));
     const int64_t padded = RoundUp(count, S::kWidth);
     for (int64_t key = 0; key < Clamp(seen.begin - tile, 0, count); ++key) scores[key] = kMinusInfinity;
     for (int64_t key = Clamp(seen.end - tile, 0, count); key < padded; ++key) scores[key] = kMinusInfinity;
@@ -191,7 +222,7 @@ class DecodeBlock {
       for (int i = 0; i < C; ++i) row[i] = LoadVector<S, Kv>(v, c + i * S::kWidth);
 #pragma GCC unroll 4
       for (int r = 0; r < R; ++r) {
-        const V weight = S::Broadcast(scores_ + r * D::kKeys + key);
+        const V weight = S::Broadcast(scores_ + r * D::kMaxKeys + key);
 #pragma GCC unroll 8
         for (int i = 0; i < C; ++i) acc[r][i] = S::Fma(weight, row[i], acc[r][i]);
       }
@@ -215,12 +246,13 @@ class DecodeBlock {
   }
 
   const AttentionParams& p_;
-  const int64_t kv_head_, rows_;
-  float* q_;       // [rows][head_size]
-  float* out_;     // [rows][head_size]
-  float* scores_;  // [4][kKeys]
-  float top_[D::kMaxRows];
-  float sum_[D::kMaxRows];
+  const int64_t rows_, tile_keys_;
+  float* const q_;       // [kv_heads][rows][head_size]
+  float* const out_;     // [kv_heads][rows][head_size]
+  float* const top_;     // [kv_heads][rows]
+  float* const sum_;     // [kv_heads][rows]
+  float* const scores_;  // [4][kMaxKeys]
+  int64_t kv_head_ = 0;  // in progress
 };
 
 }  // namespace longsight::cpu
