@@ -28,7 +28,10 @@ export interface NativeModel {
   };
   /** An empty KV state. */
   emptyKv(): NativeKv;
-  /** `onProgress(processed, total)` after each chunk; true in `cancel[0]` (shared memory) stops it within a tile: rejects with code "cancelled". */
+  /**
+   * `onProgress(processed, total)` after each chunk, and within it after each layer (coalesced: only the newest figure). Not 0 in
+   * `cancel[0]` (an Int32Array over a SharedArrayBuffer) stops it within a tile: rejects with code "cancelled".
+   */
   prefill(
     base: NativeKv,
     tokens: Uint32Array,
@@ -36,7 +39,10 @@ export interface NativeModel {
     cancel: Int32Array,
     onProgress: (processedTokens: number, totalTokens: number) => void,
   ): Promise<NativeKv>;
-  /** Resolves also when cancelled (stopReason "cancelled"); `onToken` is called once per sampled token, in order. */
+  /**
+   * Resolves also when cancelled (stopReason "cancelled"). `onToken` is called once per sampled token, in order, an end token
+   * included; all calls come before the promise resolves. `kv` is base + tokens + sampled tokens less the last one, which was not fed.
+   */
   generate(
     base: NativeKv,
     tokens: Uint32Array,
@@ -61,6 +67,7 @@ export interface NativeModel {
   /** fp32 logits [vocabularySize] of the position after the last token of base + tokens; for tests and bench. */
   logits(base: NativeKv, tokens: Uint32Array, chunkTokens: number): Promise<Float32Array>;
   memory(): { peakBytes: number; kvBytes: number; kvStates: number };
+  /** Cancels what runs; what waits, and every later call, fails with code "engine-stopped". */
   dispose(): void;
 }
 
