@@ -4,7 +4,8 @@ import { orderFiles, type LeftOut, type RepositoryScan } from "../repository/ind
 import { encodeMarks, type FileMarks } from "./file-marks.ts";
 import type { PackedFile, PackedRepository } from "./packed-repository.ts";
 import type { PromptModel } from "./prompt-model.ts";
-import { selectFiles, type SelectedFile } from "./select-files.ts";
+import type { MeasuredFile } from "./measure-files.ts";
+import { selectFiles } from "./select-files.ts";
 import type { TokenCache } from "./token-cache.ts";
 
 export interface PackProgress {
@@ -73,9 +74,9 @@ export async function packRepository(
 
 function orderSelected(
   scan: RepositoryScan,
-  kept: readonly SelectedFile[],
+  kept: readonly MeasuredFile[],
   previous: PackedRepository | undefined,
-): SelectedFile[] {
+): MeasuredFile[] {
   const byPath = new Map(kept.map((entry) => [entry.file.path, entry]));
   const files = orderFiles(
     scan.files.filter(({ path }) => byPath.has(path)),
@@ -86,7 +87,7 @@ function orderSelected(
 
 function assemble(
   model: PromptModel,
-  ordered: readonly SelectedFile[],
+  ordered: readonly MeasuredFile[],
   marks: readonly FileMarks[],
 ): { tokens: Uint32Array; files: PackedFile[] } {
   const tokens = new TokenBuffer();
@@ -130,7 +131,7 @@ class TokenBuffer {
   }
 }
 
-function truncatedFiles(model: PromptModel, ordered: readonly SelectedFile[]): PackedRepository["truncated"] {
+function truncatedFiles(model: PromptModel, ordered: readonly MeasuredFile[]): PackedRepository["truncated"] {
   return ordered
     .filter(({ tokens, blockCount }) => blockCount < tokens.blockLengths.length)
     .map(({ file, blockCount }) => ({ path: file.path, lastLine: blockCount * model.profile.blockLines }));

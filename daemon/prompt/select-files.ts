@@ -1,21 +1,14 @@
 import { Failure, throwIfCancelled } from "../failure/failure.ts";
 import { fileClasses, type LeftOut, type RepositoryScan, type ScannedFile } from "../repository/index.ts";
-import { anchorLimits, encodeMarks } from "./file-marks.ts";
+import { anchorLimits } from "./file-marks.ts";
+import { measureFiles, type MeasuredFile } from "./measure-files.ts";
 import type { PackOptions } from "./pack.ts";
 import type { PromptModel } from "./prompt-model.ts";
-import { TokenCache, type FileTokens } from "./token-cache.ts";
-import { tokenizeFiles } from "./tokenize-files.ts";
-
-export interface SelectedFile {
-  readonly file: ScannedFile;
-  readonly tokens: FileTokens;
-  /** Blocks that are in: all of them, or as many as anchors can count. */
-  readonly blockCount: number;
-}
+import { TokenCache } from "./token-cache.ts";
 
 export interface Selection {
   /** What is kept longest first: the order in which files lose their place is the reverse. */
-  readonly selected: readonly SelectedFile[];
+  readonly selected: readonly MeasuredFile[];
   readonly leftOut: readonly LeftOut[];
 }
 
@@ -26,85 +19,108 @@ const batchFiles = 256;
 const maxBytesPerToken = 10;
 
 /**
+ * When not everything fits, a first pack keeps this share of the budget free. Otherwise each edit that adds a line would push
+ * a file out, and with it the KV state of all that follows.
+ */
+const editShare = 0.02;
+
+/**
  * Which files go into the budget: by class (what explains the repository, source, documents, configuration, tests, data), and
  * in each class the small ones first, so that most files are whole and in. A file that does not fit is left out, and smaller
- * ones behind it still get their chance.
+ * ones behind it still get their chance. What was in the last pack comes before what was not, so that the prefix holds.
  */
 export async function selectFiles(scan: RepositoryScan, model: PromptModel, options: PackOptions): Promise<Selection> {
   const { budgetTokens, signal, onProgress, overlays } = options;
   const cache = options.cache ?? (await TokenCache.open({ directory: null }));
   const limits = anchorLimits(model);
-  const queue = [...scan.files].sort(compareWorth);
+  const held = new Set(options.previous?.files.map((file) => file.path));
+  const queue = [...scan.files].sort((a, b) => compareHeld(a, b, held) || compareWorth(a, b));
   const totalBytes = queue.reduce((sum, file) => sum + file.sizeBytes, 0);
-  const selected: SelectedFile[] = [];
-  const leftOut: LeftOut[] = [];
-  const leave = (file: ScannedFile, reason: LeftOut["reason"], detail: string): void => {
-    leftOut.push({ path: file.path, reason, detail, fileCount: 1 });
-  };
-  let usedTokens = model.pieces.before.length;
+  const choice = new Choice(budgetTokens, model.pieces.before.length, limits.maxFiles);
   let processedBytes = 0;
-
   for (const batch of batches(queue)) {
     if (signal) throwIfCancelled(signal);
-    const small = batch.filter((file) => file.sizeBytes / maxBytesPerToken <= budgetTokens - usedTokens);
-    const tokenized = await tokenizeFiles(small, { root: scan.root, model, cache, overlays });
-    const marks = await encodeMarks(
-      model,
-      small.map((file, index) => ({
-        // The widest number that it can get; the pack itself counts with the real ones.
-        id: Math.min(queue.length, limits.maxFiles) - 1,
-        path: file.path,
-        blockCount: Math.min(tokenized[index]?.blockLengths.length ?? 0, limits.maxBlocks),
-      })),
-    );
-    const bySmall = new Map(small.map((file, index) => [file, index]));
+    const small = batch.filter((file) => file.sizeBytes / maxBytesPerToken <= choice.freeTokens);
+    const measured = await measureFiles(small, queue.length, limits, { root: scan.root, model, cache, overlays });
     for (const file of batch) {
+      choice.offer(file, measured.get(file));
       processedBytes += file.sizeBytes;
-      const freeTokens = budgetTokens - usedTokens;
-      const index = bySmall.get(file);
-      const tokens = index === undefined ? undefined : tokenized[index];
-      const mark = index === undefined ? undefined : marks[index];
-      if (tokens === null) {
-        leave(file, "unreadable", "it changed while it was read; the next question looks again");
-      } else if (tokens === undefined || mark === undefined) {
-        leave(file, "budget", `about ${count(file.sizeBytes / 4)} tokens; ${count(freeTokens)} were free`);
-      } else {
-        const blockCount = mark.anchors.length;
-        const textTokens = sum(tokens.blockLengths.subarray(0, blockCount));
-        const needed =
-          mark.header.length + mark.anchors.reduce((total, anchor) => total + anchor.length, 0) + textTokens;
-        if (needed > freeTokens) {
-          leave(file, "budget", `${count(needed)} tokens; ${count(freeTokens)} were free`);
-        } else if (selected.length >= limits.maxFiles) {
-          leave(file, "budget", `the model's anchors name ${count(limits.maxFiles)} files`);
-        } else {
-          usedTokens += needed;
-          selected.push({ file, tokens, blockCount });
-        }
-      }
     }
-    onProgress?.({ processedBytes, totalBytes, tokens: usedTokens });
+    onProgress?.({ processedBytes, totalBytes, tokens: choice.usedTokens });
   }
   await cache.save();
-  refuseNothing(scan, selected, leftOut, budgetTokens);
-  return { selected, leftOut };
+  if (held.size === 0) choice.keepRoomForEdits();
+  if (choice.selected.length === 0) throw nothingFits(scan, choice.leftOut, budgetTokens);
+  return choice;
 }
 
-function refuseNothing(
-  scan: RepositoryScan,
-  selected: readonly SelectedFile[],
-  leftOut: readonly LeftOut[],
-  budgetTokens: number,
-): void {
-  if (selected.length > 0) return;
+/** Takes what fits, in the order in which files are offered, and says of the others why they did not. */
+class Choice implements Selection {
+  readonly selected: MeasuredFile[] = [];
+  readonly leftOut: LeftOut[] = [];
+  usedTokens: number;
+  readonly #budgetTokens: number;
+  readonly #maxFiles: number;
+
+  constructor(budgetTokens: number, openingTokens: number, maxFiles: number) {
+    this.#budgetTokens = budgetTokens;
+    this.#maxFiles = maxFiles;
+    this.usedTokens = openingTokens;
+  }
+
+  get freeTokens(): number {
+    return this.#budgetTokens - this.usedTokens;
+  }
+
+  /** @param measured undefined: not tokenised, being too large by its bytes; null: changed since the scan */
+  offer(file: ScannedFile, measured: MeasuredFile | null | undefined): void {
+    if (measured === null) {
+      this.#leave(file, "unreadable", "it changed while it was read; the next question looks again");
+    } else if (measured === undefined) {
+      this.#leave(file, "budget", `about ${count(file.sizeBytes / 4)} tokens; ${count(this.freeTokens)} were free`);
+    } else if (measured.tokenCount > this.freeTokens) {
+      this.#leave(file, "budget", `${count(measured.tokenCount)} tokens; ${count(this.freeTokens)} were free`);
+    } else if (this.selected.length >= this.#maxFiles) {
+      this.#leave(file, "budget", `the model's anchors name ${count(this.#maxFiles)} files`);
+    } else {
+      this.usedTokens += measured.tokenCount;
+      this.selected.push(measured);
+    }
+  }
+
+  keepRoomForEdits(): void {
+    if (!this.leftOut.some(({ reason }) => reason === "budget")) return;
+    const limit = this.#budgetTokens * (1 - editShare);
+    while (this.usedTokens > limit && this.selected.length > 1) {
+      const last = this.selected.pop();
+      if (last === undefined) return;
+      this.usedTokens -= last.tokenCount;
+      this.#leave(
+        last.file,
+        "budget",
+        `${count(last.tokenCount)} tokens, which are kept free for edits of other files`,
+      );
+    }
+  }
+
+  #leave({ path }: ScannedFile, reason: LeftOut["reason"], detail: string): void {
+    this.leftOut.push({ path, reason, detail, fileCount: 1 });
+  }
+}
+
+function nothingFits(scan: RepositoryScan, leftOut: readonly LeftOut[], budgetTokens: number): Failure {
   if (scan.files.length === 0) {
     const others = scan.leftOut.reduce((total, entry) => total + entry.fileCount, 0);
     const detail = others === 0 ? "it is empty" : `${count(others)} files were left out`;
-    throw new Failure("empty-repository", `${scan.root} has no text to read: ${detail}.`);
+    return new Failure("empty-repository", `${scan.root} has no text to read: ${detail}.`);
   }
   const [first] = leftOut;
   const detail = first === undefined ? "" : ` The first that did not fit: ${first.path} (${first.detail}).`;
-  throw new Failure("over-budget", `No file of ${scan.root} fits into ${count(budgetTokens)} tokens.${detail}`);
+  return new Failure("over-budget", `No file of ${scan.root} fits into ${count(budgetTokens)} tokens.${detail}`);
+}
+
+function compareHeld(a: ScannedFile, b: ScannedFile, held: ReadonlySet<string>): number {
+  return Number(held.has(b.path)) - Number(held.has(a.path));
 }
 
 function compareWorth(a: ScannedFile, b: ScannedFile): number {
@@ -127,10 +143,6 @@ function* batches(files: readonly ScannedFile[]): Generator<ScannedFile[]> {
     bytes = 0;
   }
   if (batch.length > 0) yield batch;
-}
-
-function sum(values: Uint32Array): number {
-  return values.reduce((total, value) => total + value, 0);
 }
 
 function count(value: number): string {

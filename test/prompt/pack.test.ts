@@ -174,6 +174,26 @@ test("a short budget keeps the overview, then source, and says what each file le
   for (const entry of pack.leftOut) expect(entry.detail).toMatch(/\d+ tokens; \d+ were free/);
 });
 
+test("in a repository over the budget an edit pushes nothing out, and keeps the prefix before the edited file", async () => {
+  const model = await loadPromptModel(tinyModelFolder());
+  const sources = Object.fromEntries(
+    Array.from({ length: 40 }, (_, index) => [`f${index.toString()}.ts`, `// ${"x".repeat(30 + index)}\n`]),
+  );
+  const folder = gitRepository(sources);
+  const scan = await scanRepository(folder);
+  const first = await packRepository(scan, model, { budgetTokens: 1500 });
+  expect(first.files.length).toBeLessThan(40);
+  expect(first.files.length).toBeGreaterThan(10);
+  const middle = first.files[Math.floor(first.files.length / 2)];
+  if (middle === undefined) throw new Error("the pack has files");
+  writeFiles(folder, { [middle.path]: `// one more line\n${sources[middle.path] ?? ""}` });
+  const { scan: now } = await changedSince(scan);
+  const edited = await packRepository(now, model, { budgetTokens: 1500, previous: first });
+  const names = (pack: PackedRepository): string[] => pack.files.map((file) => file.path).sort();
+  expect(names(edited)).toEqual(names(first));
+  expect(commonPrefixLength(first.tokens, edited.tokens)).toBeGreaterThanOrEqual(middle.firstToken);
+});
+
 test.each([undefined, null])(
   "whatever the budget, the pack fits into it or is refused (profile %s)",
   async (profile) => {
