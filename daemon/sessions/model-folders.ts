@@ -4,9 +4,10 @@ import path from "node:path";
 import { Failure } from "../failure/failure.ts";
 import type { ModelEntry } from "../protocol/models.ts";
 
-/** The architectures in `config.json` that the engine's decoder covers. */
+/** The architectures in `config.json` that the engine's decoder covers; a test compares native/engine/families. */
 export const supportedArchitectures: readonly string[] = [
   "LlamaForCausalLM",
+  "GlmForCausalLM",
   "Qwen2ForCausalLM",
   "Qwen3ForCausalLM",
   "SmolLM3ForCausalLM",
