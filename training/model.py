@@ -172,7 +172,7 @@ class Decoder(nn.Module):
             "vocab_size": s.vocabulary, "max_position_embeddings": s.context, "rms_norm_eps": s.eps,
             "rope_theta": s.rope_theta, "rope_scaling": None, "attention_bias": False, "mlp_bias": False,
             "attention_dropout": 0.0, "tie_word_embeddings": True, "use_cache": True, "use_sliding_window": True,
-            "sliding_window": s.window, "no_rope_layer_interval": 0,
+            "sliding_window": s.window, "no_rope_layer_interval": 4,
             "no_rope_layers": [0 if i in s.full_layers else 1 for i in range(s.layers)],
             "layer_types": ["full_attention" if i in s.full_layers else "sliding_attention" for i in range(s.layers)],
             "initializer_range": 0.02, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,

@@ -20,9 +20,24 @@ const cpp = [
   new RegExp(String.raw`^\s*(?:class|struct|enum)\s+${name}\b[^;]*$`),
   new RegExp(String.raw`^(?:inline|static|template<[^>]*>)\s[^=;]*?\b${name}\([^;]*\)[^;]*\{$`),
 ];
-const patterns: Readonly<Record<string, readonly RegExp[]>> = { js: javaScript, mjs: javaScript, h: cpp };
+const typeScript = [
+  ...javaScript,
+  new RegExp(String.raw`^(?:export\s+)?(?:interface|type|enum)\s+${name}`),
+  new RegExp(String.raw`^(?:export\s+)?const\s+${name}\s*:`),
+];
+const patterns: Readonly<Record<string, readonly RegExp[]>> = { js: javaScript, ts: typeScript, h: cpp, cpp };
 /** Words that a pattern can take for a name. */
-const notNames = new Set(["constructor", "function", "switch", "while", "catch", "return", "super", "typeof", "require"]);
+const notNames = new Set([
+  "constructor",
+  "function",
+  "switch",
+  "while",
+  "catch",
+  "return",
+  "super",
+  "typeof",
+  "require",
+]);
 
 export function findDefinitions(path: string, text: string): Definition[] {
   const found: Definition[] = [];

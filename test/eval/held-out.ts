@@ -1,8 +1,8 @@
 /**
  * The packages that training never saw (training/corpus.py leaves them out), cut into repositories of about the size of
- * a context. They come with `npm ci`, at the versions of package-lock.json.
+ * a context: three that come with `npm ci`, at the versions of package-lock.json, and this project itself.
  */
-import { cp, mkdir, mkdtemp, readdir, stat } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import type { Random } from "./random.ts";
@@ -10,34 +10,44 @@ import type { Random } from "./random.ts";
 export interface HeldOut {
   readonly name: string;
   readonly folder: string;
-  readonly extension: string;
+  readonly extension: RegExp;
 }
 
 export const heldOutPackages: readonly HeldOut[] = [
-  { name: "eslint", folder: "node_modules/eslint/lib", extension: ".js" },
-  { name: "tar", folder: "node_modules/tar/dist/esm", extension: ".js" },
-  { name: "node-addon-api", folder: "node_modules/node-addon-api", extension: ".h" },
+  { name: "eslint", folder: "node_modules/eslint/lib", extension: /(?<!\.min)\.js$/ },
+  { name: "tar", folder: "node_modules/tar/dist/esm", extension: /(?<!\.min)\.js$/ },
+  { name: "node-addon-api", folder: "node_modules/node-addon-api", extension: /\.h$/ },
+  { name: "longsight", folder: "daemon", extension: /(?<!\.test)\.ts$/ },
+  { name: "longsight native", folder: "native", extension: /\.(?:h|cpp)$/ },
 ];
 
 /** Code has some 3.3 bytes a token; a group stays somewhat under the context, so that the pack drops little. */
-const bytesPerToken = 3.0;
+const bytesPerToken = 2.9;
 
-/** Copies files of the package, drawn at random, to a new folder of about `tokens` tokens. The caller removes it. */
-export async function makeRepository(root: string, heldOut: HeldOut, tokens: number, random: Random): Promise<string> {
+/**
+ * Copies files of the package, drawn at random, to a new folder of about `tokens` tokens, which the caller removes; null
+ * when every file of the package is larger than that.
+ */
+export async function makeRepository(
+  root: string,
+  heldOut: HeldOut,
+  tokens: number,
+  random: Random,
+): Promise<string | null> {
   const folder = path.join(root, heldOut.folder);
   const names = await readdir(folder, { recursive: true });
   const target = await mkdtemp(path.join(os.tmpdir(), `longsight-eval-${heldOut.name}-`));
   let bytes = 0;
   for (const name of random.shuffle(names.sort())) {
     const source = path.join(folder, name);
-    if (!name.endsWith(heldOut.extension) || name.includes(".min.")) continue;
+    if (!heldOut.extension.test(name)) continue;
     const { size } = await stat(source);
-    // A file that is alone larger than the rest of the budget is passed over, unless nothing is in yet.
-    if (bytes > 0 && bytes + size > tokens * bytesPerToken) continue;
+    if (bytes + size > tokens * bytesPerToken) continue;
     await mkdir(path.dirname(path.join(target, name)), { recursive: true });
     await cp(source, path.join(target, name));
     bytes += size;
-    if (bytes > tokens * bytesPerToken) break;
   }
-  return target;
+  if (bytes > 0) return target;
+  await rm(target, { recursive: true });
+  return null;
 }

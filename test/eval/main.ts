@@ -8,15 +8,16 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { startNativeEngine } from "../../daemon/engine/native-engine.ts";
-import { loadPromptModel, packRepository } from "../../daemon/prompt/index.ts";
 import { scanRepository } from "../../daemon/repository/index.ts";
 import { LongsightService } from "../../daemon/sessions/service.ts";
 import { heldOutPackages, makeRepository } from "./held-out.ts";
-import { makeQuestions, type Question } from "./questions.ts";
+import { makeQuestions, type PackedText, type Question } from "./questions.ts";
 import { Random } from "./random.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const answerTokens = 64;
+/** What the daemon keeps free of the context for question and answer, about. */
+const reservedTokens = 600;
 /** Of one context: more repositories of the same package are drawn when more are wanted. */
 const questionsPerRepository = 34;
 
@@ -62,7 +63,6 @@ const service = new LongsightService({
 });
 
 async function evaluateLength(contextTokens: number): Promise<Row[]> {
-  const promptModel = await loadPromptModel(model);
   const rows: Row[] = [];
   for (const [index, heldOut] of heldOutPackages.entries()) {
     const random = new Random(Number(values.seed) * 1000 + index + contextTokens);
@@ -80,16 +80,10 @@ async function evaluateLength(contextTokens: number): Promise<Row[]> {
     };
     const startedAt = performance.now();
     for (let repositories = 0; repositories < 40 && row.definitions.asked < wanted.definitions; repositories += 1) {
-      const repository = await makeRepository(root, heldOut, contextTokens, random);
+      const repository = await makeRepository(root, heldOut, contextTokens - reservedTokens, random);
+      if (repository === null) break;
       try {
-        const scan = await scanRepository(repository);
-        const pack = await packRepository(scan, promptModel, { budgetTokens: contextTokens - 2 * answerTokens });
-        const files = await Promise.all(
-          pack.files.map(async (file) => ({
-            path: file.path,
-            text: await readFile(path.join(repository, file.path), "utf8"),
-          })),
-        );
+        const files = await filesInContext(repository, contextTokens);
         const questions = makeQuestions(
           files,
           {
@@ -103,9 +97,23 @@ async function evaluateLength(contextTokens: number): Promise<Row[]> {
         await rm(repository, { recursive: true, force: true });
       }
     }
-    rows.push({ ...row, seconds: (performance.now() - startedAt) / 1000 });
+    if (row.definitions.asked > 0) rows.push({ ...row, seconds: (performance.now() - startedAt) / 1000 });
   }
   return rows;
+}
+
+/** What the daemon itself puts into the context: the files it lists less those that it leaves out. */
+async function filesInContext(repository: string, contextTokens: number): Promise<PackedText[]> {
+  const signal = new AbortController().signal;
+  const { context } = await service.open({ repository, model, contextTokens }, { signal, report: () => undefined });
+  if (context.leftOut.length < context.leftOutCount) throw new Error("more files are left out than the daemon lists");
+  const leftOut = new Set(context.leftOut.map((entry) => entry.path));
+  const { files } = await scanRepository(repository);
+  return Promise.all(
+    files
+      .filter((file) => !leftOut.has(file.path))
+      .map(async ({ path: name }) => ({ path: name, text: await readFile(path.join(repository, name), "utf8") })),
+  );
 }
 
 async function judge(question: Question, repository: string, contextTokens: number, row: Row): Promise<void> {

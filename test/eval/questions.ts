@@ -24,7 +24,7 @@ export function makeQuestions(
     .map((definition) => ({ kind: "definition", text: ask(random, definition.name), definition }));
   if (all.length === 0) return questions;
   const everything = files.map(({ text }) => text).join("\n");
-  for (let made = 0; made < counts.absent; ) {
+  for (let made = 0; made < counts.absent;) {
     const name = absentName(random, all);
     if (everything.includes(name)) continue;
     questions.push({ kind: "absent", text: ask(random, name), name });
