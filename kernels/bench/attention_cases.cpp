@@ -11,12 +11,14 @@ struct Shape {
 };
 
 std::string Name(const Shape& s) {
-  return std::to_string(s.rows) + " rows on " + std::to_string(s.tokens) + " tokens, " + std::to_string(s.heads) +
-         " on " + std::to_string(s.kv_heads) + " heads of " + std::to_string(s.head_size) +
+  return std::to_string(s.rows) + " rows on " + std::to_string(s.tokens) + " tokens, " +
+         std::to_string(s.heads) + " on " + std::to_string(s.kv_heads) + " heads of " +
+         std::to_string(s.head_size) +
          (s.window > 0 ? ", window " + std::to_string(s.window) : "") + ", bf16";
 }
 
-// Query-key pairs that the mask lets through, for one head; the rows are the last ones of the tokens.
+// Query-key pairs that the mask lets through, for one head; the rows are the last ones of the
+// tokens.
 double VisiblePairs(const Shape& s) {
   double pairs = 0;
   for (int64_t r = 0; r < s.rows; ++r) {
@@ -43,11 +45,13 @@ Row MeasureAttention(const BenchContext& c, const char* kernel, const Shape& s, 
   p.first_position = s.tokens - s.rows;
   p.window = s.window;
   p.scale = 1.0f / std::sqrt(static_cast<float>(s.head_size));
-  p.kv = {k.data(), v.data(), cpu::DType::kBF16, s.kv_heads * s.head_size, s.head_size, s.tokens, 0};
+  p.kv = {k.data(), v.data(), cpu::DType::kBF16, s.kv_heads * s.head_size, s.head_size,
+          s.tokens, 0};
   p.out = out.data();
   p.lse = lse.data();
-  const double work = limit == Limit::kRead ? 4.0 * static_cast<double>(s.tokens * s.kv_heads * s.head_size)
-                                            : 4.0 * VisiblePairs(s) * static_cast<double>(s.heads * s.head_size);
+  const double work = limit == Limit::kRead
+                          ? 4.0 * static_cast<double>(s.tokens * s.kv_heads * s.head_size)
+                          : 4.0 * VisiblePairs(s) * static_cast<double>(s.heads * s.head_size);
   return Measure(c, kernel, Name(s), limit, work, [&] { c.ops.attention(c.pool, p); });
 }
 
@@ -57,13 +61,16 @@ void BenchAttention(const BenchContext& c, std::vector<Row>& rows) {
   // The last rows of the tokens: a chunk of a long prefill.
   std::vector<Shape> prefill = {{2048, 8192, 8, 2, 64, 0}};
   if (!c.quick) {
-    prefill.insert(prefill.end(), {{2048, 32768, 8, 2, 64, 0}, {2048, 8192, 8, 8, 64, 0}, {2048, 8192, 8, 2, 128, 0},
+    prefill.insert(prefill.end(), {{2048, 32768, 8, 2, 64, 0},
+                                   {2048, 8192, 8, 8, 64, 0},
+                                   {2048, 8192, 8, 2, 128, 0},
                                    {4096, 32768, 8, 2, 64, 1024}});
   }
   for (const Shape& s : prefill) rows.push_back(MeasureAttention(c, "attention", s, Limit::kFma));
   std::vector<Shape> decode = {{1, 262144, 8, 2, 64, 0}};
   if (!c.quick) decode.insert(decode.end(), {{1, 65536, 32, 8, 128, 0}, {1, 65536, 8, 8, 128, 0}});
-  for (const Shape& s : decode) rows.push_back(MeasureAttention(c, "attention, decode", s, Limit::kRead));
+  for (const Shape& s : decode)
+    rows.push_back(MeasureAttention(c, "attention, decode", s, Limit::kRead));
 }
 
 }  // namespace longsight::bench

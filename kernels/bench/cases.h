@@ -20,7 +20,9 @@ struct Row {
 };
 
 inline const char* LimitName(Limit limit) {
-  return limit == Limit::kRead ? "memory read" : limit == Limit::kFma ? "fp32 FMA peak" : "bf16 dot peak";
+  return limit == Limit::kRead  ? "memory read"
+         : limit == Limit::kFma ? "fp32 FMA peak"
+                                : "bf16 dot peak";
 }
 
 inline const char* LimitUnit(Limit limit) { return limit == Limit::kRead ? "GB/s" : "GFLOP/s"; }
@@ -33,8 +35,8 @@ struct BenchContext {
 };
 
 // Times run(), which does `work` operations or moves `work` bytes.
-Row Measure(const BenchContext& c, const std::string& kernel, const std::string& shape, Limit limit, double work,
-            const std::function<void()>& run);
+Row Measure(const BenchContext& c, const std::string& kernel, const std::string& shape, Limit limit,
+            double work, const std::function<void()>& run);
 
 void BenchMatmul(const BenchContext& c, std::vector<Row>& rows);
 void BenchAttention(const BenchContext& c, std::vector<Row>& rows);

@@ -19,8 +19,10 @@ void BenchElementwise(const BenchContext& c, std::vector<Row>& rows) {
   const std::string shape = "[" + std::to_string(kRows) + ", " + std::to_string(kSize) + "]";
   const double tensor = 4.0 * static_cast<double>(x.size());
 
-  const cpu::RmsNormParams norm{x.data(), kSize, weight.data(), y.data(), kSize, kRows, kSize, 1e-6f};
-  const auto measure = [&](const char* kernel, const std::string& of, double bytes, const std::function<void()>& run) {
+  const cpu::RmsNormParams norm{x.data(), kSize, weight.data(), y.data(),
+                                kSize,    kRows, kSize,         1e-6f};
+  const auto measure = [&](const char* kernel, const std::string& of, double bytes,
+                           const std::function<void()>& run) {
     rows.push_back(Measure(c, kernel, of, Limit::kRead, bytes, run));
   };
   measure("rmsnorm", shape, 2 * tensor, [&] { c.ops.rms_norm(c.pool, norm); });
@@ -29,7 +31,8 @@ void BenchElementwise(const BenchContext& c, std::vector<Row>& rows) {
   measure("swiglu", shape, 3 * tensor, [&] { c.ops.swiglu(c.pool, swiglu); });
 
   std::vector<double> frequency(32);
-  for (size_t i = 0; i < frequency.size(); ++i) frequency[i] = std::pow(1e4, -static_cast<double>(i) / 32);
+  for (size_t i = 0; i < frequency.size(); ++i)
+    frequency[i] = std::pow(1e4, -static_cast<double>(i) / 32);
   cpu::RopeParams rope{};
   rope.x = y.data();
   rope.row_stride = kSize;
@@ -39,8 +42,8 @@ void BenchElementwise(const BenchContext& c, std::vector<Row>& rows) {
   rope.rotary = 64;
   rope.inverse_frequency = frequency.data();
   rope.first_position = 100000;
-  measure("rope", "[" + std::to_string(kRows) + ", " + std::to_string(kSize / 64) + ", 64]", 2 * tensor,
-          [&] { c.ops.rope(c.pool, rope); });
+  measure("rope", "[" + std::to_string(kRows) + ", " + std::to_string(kSize / 64) + ", 64]",
+          2 * tensor, [&] { c.ops.rope(c.pool, rope); });
 
   std::vector<uint16_t> halves(x.size());
   measure("convert to bf16", shape, 1.5 * tensor, [&] {

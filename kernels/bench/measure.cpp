@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <chrono>
 #include <vector>
 
 #include "cases.h"
@@ -15,9 +14,8 @@ double Median(std::vector<double> values) {
 
 }  // namespace
 
-Row Measure(const BenchContext& c, const std::string& kernel, const std::string& shape, Limit limit, double work,
-            const std::function<void()>& run) {
-  using Clock = std::chrono::steady_clock;
+Row Measure(const BenchContext& c, const std::string& kernel, const std::string& shape, Limit limit,
+            double work, const std::function<void()>& run) {
   run();
   const double budget = c.quick ? 0.3 : 1.5;
   std::vector<double> rates;
@@ -26,9 +24,9 @@ Row Measure(const BenchContext& c, const std::string& kernel, const std::string&
   while (rates.size() < 5 || (spent < budget && rates.size() < 100)) {
     // Reading 256 MiB to measure the limit also empties the caches for a kernel that memory bounds.
     const double before = c.meter.Now(limit);
-    const auto begin = Clock::now();
+    const double begin = c.meter.Seconds();
     run();
-    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    const double seconds = c.meter.Seconds() - begin;
     const double after = c.meter.Now(limit);
     rates.push_back(work / seconds);
     shares.push_back(work / seconds / ((before + after) / 2));

@@ -5,6 +5,7 @@
 
 namespace longsight::bench {
 
-extern const PeakProbe kAvx2Peak = {"avx2", ProbePeak<cpu::Avx2, cpu::FmaDot<cpu::Avx2>, 2>, nullptr};
+extern const PeakProbe kAvx2Peak = {"avx2", ProbePeak<cpu::Avx2, cpu::FmaDot<cpu::Avx2>, 2>,
+                                    nullptr};
 
 }  // namespace longsight::bench

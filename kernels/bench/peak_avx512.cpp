@@ -5,6 +5,7 @@
 
 namespace longsight::bench {
 
-extern const PeakProbe kAvx512Peak = {"avx512", ProbePeak<cpu::Avx512, cpu::FmaDot<cpu::Avx512>, 2>, nullptr};
+extern const PeakProbe kAvx512Peak = {"avx512", ProbePeak<cpu::Avx512, cpu::FmaDot<cpu::Avx512>, 2>,
+                                      nullptr};
 
 }  // namespace longsight::bench

@@ -5,8 +5,8 @@
 
 namespace longsight::bench {
 
-extern const PeakProbe kAvx512Bf16Peak = {"avx512bf16",
-                                          ProbePeak<cpu::Avx512Bf16, cpu::FmaDot<cpu::Avx512Bf16>, 2>,
-                                          ProbePeak<cpu::Avx512Bf16, cpu::Bf16PairDot, 4>};
+extern const PeakProbe kAvx512Bf16Peak = {
+    "avx512bf16", ProbePeak<cpu::Avx512Bf16, cpu::FmaDot<cpu::Avx512Bf16>, 2>,
+    ProbePeak<cpu::Avx512Bf16, cpu::Bf16PairDot, 4>};
 
 }  // namespace longsight::bench

@@ -5,6 +5,7 @@
 
 namespace longsight::bench {
 
-extern const PeakProbe kPortablePeak = {"portable", ProbePeak<cpu::Portable, cpu::FmaDot<cpu::Portable>, 2>, nullptr};
+extern const PeakProbe kPortablePeak = {
+    "portable", ProbePeak<cpu::Portable, cpu::FmaDot<cpu::Portable>, 2>, nullptr};
 
 }  // namespace longsight::bench

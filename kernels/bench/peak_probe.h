@@ -14,8 +14,8 @@
 
 namespace longsight::bench {
 
-// 12 independent sums of Step on vectors of S; returns floating-point operations done. `kPerLane` is operations per
-// 32-bit lane: 2 for an fp32 multiply-add, 4 for a pair of bf16.
+// 12 independent sums of Step on vectors of S; returns floating-point operations done. `kPerLane`
+// is operations per 32-bit lane: 2 for an fp32 multiply-add, 4 for a pair of bf16.
 template <class S, class Dot, int kPerLane>
 double ProbePeak(int64_t steps) {
   constexpr int kSums = 12;

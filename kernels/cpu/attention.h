@@ -1,4 +1,5 @@
-// Attention of kernels.h: blocks of stacked rows over the threads, and over parts of the keys when those are too few.
+// Attention of kernels.h: blocks of stacked rows over the threads, and over parts of the keys when
+// those are too few.
 #pragma once
 
 #include "attention_decode.h"
@@ -6,25 +7,26 @@
 
 namespace longsight::cpu {
 
-// Who does what: unit u is block u / kv_heads of stacked rows and KV head u % kv_heads; each unit's keys are cut into
-// `splits` parts.
+// Who does what: unit u is block u / kv_heads of stacked rows and KV head u % kv_heads; each unit's
+// keys are cut into `splits` parts.
 struct AttentionPlan {
   int64_t block_rows, blocks, splits;
 };
 
-// A part with fewer keys than this is not worth its merge. More parts than threads even out the end, above all when other
-// programs take a thread away.
+// A part with fewer keys than this is not worth its merge. More parts than threads even out the
+// end, above all when other programs take a thread away.
 inline constexpr int64_t kLeastKeys = 256;
 inline constexpr int64_t kPartsPerThread = 8;
 
 // Splitting costs a merge, so it is done only while there are fewer units than threads keep busy.
-static inline AttentionPlan PlanAttention(const AttentionParams& p, int64_t max_block_rows, int64_t threads,
-                                          int64_t shared_bytes) {
+static inline AttentionPlan PlanAttention(const AttentionParams& p, int64_t max_block_rows,
+                                          int64_t threads, int64_t shared_bytes) {
   const int64_t stacked = StackedRows(p);
   AttentionPlan plan{Min(max_block_rows, stacked), CeilDiv(stacked, max_block_rows), 1};
   const int64_t units = plan.blocks * p.kv_heads;
   if (threads == 1 || units >= 4 * threads) return plan;
-  const int64_t partial_bytes = plan.block_rows * (p.head_size + 1) * static_cast<int64_t>(sizeof(float));
+  const int64_t partial_bytes =
+      plan.block_rows * (p.head_size + 1) * static_cast<int64_t>(sizeof(float));
   const KeyRange keys = VisibleKeysOfBlock(p, 0, stacked);
   const int64_t by_keys = (keys.end - keys.begin) / kLeastKeys;
   const int64_t by_memory = shared_bytes / (units * partial_bytes);
@@ -32,8 +34,8 @@ static inline AttentionPlan PlanAttention(const AttentionParams& p, int64_t max_
   return plan;
 }
 
-static inline PartialAttention PartialSlot(const AttentionParams& p, const AttentionPlan& plan, void* shared,
-                                           int64_t slot) {
+static inline PartialAttention PartialSlot(const AttentionParams& p, const AttentionPlan& plan,
+                                           void* shared, int64_t slot) {
   float* out = static_cast<float*>(shared) + slot * plan.block_rows * (p.head_size + 1);
   return {out, out + plan.block_rows * p.head_size};
 }
@@ -46,7 +48,8 @@ static inline KeyRange SplitKeys(KeyRange keys, int64_t split, int64_t splits) {
 }
 
 // Merges the parts of one unit into the first, and stores that.
-static inline void MergeSplits(const AttentionParams& p, const AttentionPlan& plan, void* shared, int64_t unit) {
+static inline void MergeSplits(const AttentionParams& p, const AttentionPlan& plan, void* shared,
+                               int64_t unit) {
   const int64_t begin = unit / p.kv_heads * plan.block_rows;
   const int64_t end = Min(StackedRows(p), begin + plan.block_rows);
   const PartialAttention total = PartialSlot(p, plan, shared, unit * plan.splits);
@@ -61,9 +64,11 @@ static inline void MergeSplits(const AttentionParams& p, const AttentionPlan& pl
   }
 }
 
-// run(kv_head, begin, end, keys, scratch, partial): attends one block; into p.out when partial is null.
+// run(kv_head, begin, end, keys, scratch, partial): attends one block; into p.out when partial is
+// null.
 template <class Run>
-inline void RunPlan(ThreadPool& pool, const AttentionParams& p, const AttentionPlan& plan, Run run) {
+inline void RunPlan(ThreadPool& pool, const AttentionParams& p, const AttentionPlan& plan,
+                    Run run) {
   const int64_t units = plan.blocks * p.kv_heads;
   const int64_t stacked = StackedRows(p);
   void* shared = pool.SharedScratch();
@@ -76,7 +81,8 @@ inline void RunPlan(ThreadPool& pool, const AttentionParams& p, const AttentionP
     const int64_t end = Min(stacked, begin + plan.block_rows);
     const KeyRange keys = SplitKeys(VisibleKeysOfBlock(p, begin, end), split, plan.splits);
     const PartialAttention slot = PartialSlot(p, plan, shared, unit * plan.splits + split);
-    run(unit % p.kv_heads, begin, end, keys, pool.Scratch(thread), plan.splits > 1 ? &slot : nullptr);
+    run(unit % p.kv_heads, begin, end, keys, pool.Scratch(thread),
+        plan.splits > 1 ? &slot : nullptr);
   });
   if (plan.splits == 1 || Cancelled(p)) return;
   pool.ParallelFor(units, [&](int64_t unit, int) { MergeSplits(p, plan, shared, unit); });
@@ -117,7 +123,8 @@ inline void DecodeAttention(ThreadPool& pool, const AttentionParams& p, int64_t 
   for (int64_t n = 0; n < rows; ++n) {
     float* out = total.out + n * p.head_size;
     for (int64_t part = 1; part < parts; ++part) {
-      MergeRow(out, total.lse + n, slot(part).out + n * p.head_size, slot(part).lse[n], p.head_size);
+      MergeRow(out, total.lse + n, slot(part).out + n * p.head_size, slot(part).lse[n],
+               p.head_size);
     }
     StoreRow(p, n / stacked, n % stacked, out, total.lse[n]);
   }
@@ -126,7 +133,8 @@ inline void DecodeAttention(ThreadPool& pool, const AttentionParams& p, int64_t 
 template <class S>
 void AttentionFor(ThreadPool& pool, const AttentionParams& p) {
   if (p.rows <= 0) return;
-  const int64_t shared_bytes = int64_t{pool.threads()} * static_cast<int64_t>(ThreadPool::kSharedScratchBytesPerThread);
+  const int64_t shared_bytes =
+      int64_t{pool.threads()} * static_cast<int64_t>(ThreadPool::kSharedScratchBytesPerThread);
   if (AttentionDecode<S>::Fits(p)) {
     if (p.kv.type == DType::kBF16) return DecodeAttention<S, DType::kBF16>(pool, p, shared_bytes);
     return DecodeAttention<S, DType::kF32>(pool, p, shared_bytes);

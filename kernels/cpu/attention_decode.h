@@ -1,5 +1,5 @@
-// Attention of very few stacked query rows (a decode step): vectors lie along the head, K and V are read once as they
-// are stored, and the arithmetic stays below the time that memory takes.
+// Attention of very few stacked query rows (a decode step): vectors lie along the head, K and V are
+// read once as they are stored, and the arithmetic stays below the time that memory takes.
 #pragma once
 
 #include "attention_merge.h"
@@ -13,8 +13,8 @@ template <class S>
 struct AttentionDecode {
   // More stacked rows than this fill the lanes of AttentionBlock better.
   static constexpr int64_t kMaxRows = 8;
-  // Keys of a tile: whole rows of K and V, so that memory is read in the order it lies, and few enough that the tile
-  // prefetched meanwhile stays in L2 beside it.
+  // Keys of a tile: whole rows of K and V, so that memory is read in the order it lies, and few
+  // enough that the tile prefetched meanwhile stays in L2 beside it.
   static constexpr int64_t kMaxKeys = 64;
   static constexpr int64_t kTileBytes = 64 << 10;
 
@@ -29,7 +29,8 @@ struct AttentionDecode {
     return Rows(p) * (2 * p.head_size + 2) + 4 * kMaxKeys;
   }
 
-  // Rows are read in whole vectors, and the queries and results of all heads lie in a thread's scratch.
+  // Rows are read in whole vectors, and the queries and results of all heads lie in a thread's
+  // scratch.
   static bool Fits(const AttentionParams& p) {
     return StackedRows(p) <= kMaxRows && p.head_size % S::kWidth == 0 &&
            ScratchFloats(p) * sizeof(float) <= ThreadPool::kScratchBytes;
@@ -84,7 +85,8 @@ class DecodeBlock {
   void LoadQueries() {
     const int64_t d = p_.head_size;
     for (int64_t n = 0; n < D::Rows(p_); ++n) {
-      const float* from = p_.q + StackedOffset(p_, n / rows_, n % rows_, p_.q_row_stride, p_.q_head_stride);
+      const float* from =
+          p_.q + StackedOffset(p_, n / rows_, n % rows_, p_.q_row_stride, p_.q_head_stride);
       std::memcpy(q_ + n * d, from, static_cast<size_t>(d) * sizeof(float));
       top_[n] = kMinusInfinity;
       sum_[n] = 0.0f;
@@ -112,7 +114,8 @@ class DecodeBlock {
     }
   }
 
-  // This head's part of the next tile. Its rows lie apart, which the processor's own prefetchers follow badly.
+  // This head's part of the next tile. Its rows lie apart, which the processor's own prefetchers
+  // follow badly.
   void Prefetch(int64_t key) const {
     const int64_t next = Min(key + tile_keys_, p_.kv.tokens - 1);
     for (int64_t c = 0; c < p_.head_size; c += 64 / ElementBytes(Kv)) {
@@ -126,7 +129,8 @@ class DecodeBlock {
   void AttendRows(int64_t first, int64_t tile, int64_t count) {
     Score<R>(first, tile, count);
     float decay[R];
-    for (int r = 0; r < R; ++r) decay[r] = Exponentiate(first + r, tile, count, scores_ + r * D::kMaxKeys);
+    for (int r = 0; r < R; ++r)
+      decay[r] = Exponentiate(first + r, tile, count, scores_ + r * D::kMaxKeys);
     Accumulate<R>(first, tile, count, decay);
   }
 
@@ -162,7 +166,8 @@ class DecodeBlock {
     float sums[K * R];
     constexpr int kQuads = K * R / 4 * 4;
 #pragma GCC unroll 8
-    for (int i = 0; i < kQuads; i += 4) S::ReduceAdd4(acc[i], acc[i + 1], acc[i + 2], acc[i + 3], sums + i);
+    for (int i = 0; i < kQuads; i += 4)
+      S::ReduceAdd4(acc[i], acc[i + 1], acc[i + 2], acc[i + 3], sums + i);
 #pragma GCC unroll 8
     for (int i = kQuads; i < K * R; ++i) sums[i] = S::ReduceAdd(acc[i]);
     for (int r = 0; r < R; ++r) {
@@ -170,21 +175,26 @@ class DecodeBlock {
     }
   }
 
-  // Scores of one row -> weights against its new maximum, 0 where hidden; returns 2^(old maximum - new maximum).
+  // Scores of one row -> weights against its new maximum, 0 where hidden; returns 2^(old maximum -
+  // new maximum).
   float Exponentiate(int64_t row, int64_t tile, int64_t count, float* scores) {
     const KeyRange seen = VisibleKeys(p_, row % rows_ / GroupSize(p_));
     const int64_t padded = RoundUp(count, S::kWidth);
-    for (int64_t key = 0; key < Clamp(seen.begin - tile, 0, count); ++key) scores[key] = kMinusInfinity;
-    for (int64_t key = Clamp(seen.end - tile, 0, count); key < padded; ++key) scores[key] = kMinusInfinity;
+    for (int64_t key = 0; key < Clamp(seen.begin - tile, 0, count); ++key)
+      scores[key] = kMinusInfinity;
+    for (int64_t key = Clamp(seen.end - tile, 0, count); key < padded; ++key)
+      scores[key] = kMinusInfinity;
     V best = S::Set1(kMinusInfinity);
-    for (int64_t key = 0; key < padded; key += S::kWidth) best = S::Max(best, S::Load(scores + key));
+    for (int64_t key = 0; key < padded; key += S::kWidth)
+      best = S::Max(best, S::Load(scores + key));
     const float scale = p_.scale * 1.44269504088896341f;
     const float tile_top = S::ReduceMax(best) * scale;
     const float new_top = tile_top > top_[row] ? tile_top : top_[row];
     const float base = new_top == kMinusInfinity ? 0.0f : new_top;
     V total = S::Zero();
     for (int64_t key = 0; key < padded; key += S::kWidth) {
-      const V weight = Exp2<S>(S::Sub(S::Mul(S::Load(scores + key), S::Set1(scale)), S::Set1(base)));
+      const V weight =
+          Exp2<S>(S::Sub(S::Mul(S::Load(scores + key), S::Set1(scale)), S::Set1(base)));
       S::Store(scores + key, weight);
       total = S::Add(total, weight);
     }
@@ -199,13 +209,15 @@ class DecodeBlock {
     // R x C sums: two of a cache line of V for four rows, more for fewer.
     constexpr int C = R == 1 ? 8 : R == 2 ? 4 : 2;
     int64_t c = 0;
-    for (; c + C * S::kWidth <= p_.head_size; c += C * S::kWidth) AccumulateColumns<R, C>(first, tile, count, decay, c);
+    for (; c + C * S::kWidth <= p_.head_size; c += C * S::kWidth)
+      AccumulateColumns<R, C>(first, tile, count, decay, c);
     for (; c < p_.head_size; c += S::kWidth) AccumulateColumns<R, 1>(first, tile, count, decay, c);
   }
 
   // out_[r][c .. c + C vectors) = that * decay + weights x V.
   template <int R, int C>
-  void AccumulateColumns(int64_t first, int64_t tile, int64_t count, const float (&decay)[R], int64_t c) {
+  void AccumulateColumns(int64_t first, int64_t tile, int64_t count, const float (&decay)[R],
+                         int64_t c) {
     V acc[R][C];
     float* out = out_ + first * p_.head_size + c;
 #pragma GCC unroll 4

@@ -36,7 +36,8 @@ static inline void MergeRow(float* out, float* lse, const float* more, float mor
 }
 
 // Stacked row i of a KV head into p.out and p.lse: merged with what is there, or in its place.
-static inline void StoreRow(const AttentionParams& p, int64_t kv_head, int64_t i, const float* row, float lse) {
+static inline void StoreRow(const AttentionParams& p, int64_t kv_head, int64_t i, const float* row,
+                            float lse) {
   float* out = p.out + StackedOffset(p, kv_head, i, p.out_row_stride, p.out_head_stride);
   float* out_lse = p.lse + StackedOffset(p, kv_head, i, p.heads, 1);
   if (p.merge) {

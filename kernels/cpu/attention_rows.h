@@ -1,7 +1,8 @@
 // Query rows of grouped-query attention, and which keys they see.
 //
-// The query heads that share a KV head are stacked: stacked row i of a KV head is query row i / group of query head
-// kv_head * group + i % group. So neighbouring stacked rows use the same K and V, and one tile of those serves them all.
+// The query heads that share a KV head are stacked: stacked row i of a KV head is query row i /
+// group of query head kv_head * group + i % group. So neighbouring stacked rows use the same K and
+// V, and one tile of those serves them all.
 #pragma once
 
 #include "kernels.h"
@@ -31,8 +32,8 @@ static inline KeyRange VisibleKeysOfBlock(const AttentionParams& p, int64_t begi
 }
 
 // Strides for one query row and head: offset of stacked row i in q, out or lse.
-static inline int64_t StackedOffset(const AttentionParams& p, int64_t kv_head, int64_t i, int64_t row_stride,
-                                    int64_t head_stride) {
+static inline int64_t StackedOffset(const AttentionParams& p, int64_t kv_head, int64_t i,
+                                    int64_t row_stride, int64_t head_stride) {
   const int64_t group = GroupSize(p);
   return i / group * row_stride + (kv_head * group + i % group) * head_stride;
 }

@@ -1,8 +1,9 @@
-// Attention of many stacked query rows: tiles with an online softmax in fp32 (Dao, "FlashAttention-2", arXiv 2307.08691),
-// transposed. Query rows lie across the vector lanes and keys go down, so that
+// Attention of many stacked query rows: tiles with an online softmax in fp32 (Dao,
+// "FlashAttention-2", arXiv 2307.08691), transposed. Query rows lie across the vector lanes and
+// keys go down, so that
 //   scores[key][lane] = K[key][:] . Q[:][lane]   and   out[dim][lane] += V[key][dim] * p[key][lane]
-// both broadcast K and V as they lie in memory: neither is transposed, maxima and sums run straight down the lanes, and
-// p is used where the first product left it.
+// both broadcast K and V as they lie in memory: neither is transposed, maxima and sums run straight
+// down the lanes, and p is used where the first product left it.
 #pragma once
 
 #include "attention_merge.h"
@@ -20,16 +21,16 @@ struct AttentionTiles {
   // Keys of a tile. A panel's scores, 128 x 24 fp32, stay in L1 between the two products.
   static constexpr int64_t kKeys = 128;
   static constexpr int64_t kMaxHeadSize = 256;
-  // Stacked rows x head size of a block: K and V are widened once for so many rows. Bounded by L2: q and out take 96 KiB
-  // each, K and V 80 KiB at head size 64 and 144 KiB at 128.
+  // Stacked rows x head size of a block: K and V are widened once for so many rows. Bounded by L2:
+  // q and out take 96 KiB each, K and V 80 KiB at head size 64 and 144 KiB at 128.
   static constexpr int64_t kMaxBlock = 24576;
 
   static constexpr int64_t BlockRows(int64_t head_size) {
     return Max(kLanes, Min(384, kMaxBlock / head_size) / kLanes * kLanes);
   }
 
-  // Elements between the rows of a tile. The second product walks down a column of V; the padding spreads it over the
-  // sets of L1.
+  // Elements between the rows of a tile. The second product walks down a column of V; the padding
+  // spreads it over the sets of L1.
   static constexpr int64_t RowStride(int64_t head_size) { return head_size + 16; }
 
   static_assert(kKeys % kMr == 0);
@@ -71,9 +72,11 @@ struct AttentionScratch {
 };
 
 // The largest head: 96 x 256 twice, 128 x 256 twice, and some.
-static_assert((2 * 24576 + 2 * 128 * 272 + 128 * 48 + 2 * 384 + 2 * 256) * sizeof(float) <= ThreadPool::kScratchBytes);
+static_assert((2 * 24576 + 2 * 128 * 272 + 128 * 48 + 2 * 384 + 2 * 256) * sizeof(float) <=
+              ThreadPool::kScratchBytes);
 
-// One block of stacked rows [row_begin, row_end) of a KV head against keys [keys.begin, keys.end) of the view.
+// One block of stacked rows [row_begin, row_end) of a KV head against keys [keys.begin, keys.end)
+// of the view.
 template <class S>
 class AttentionBlock {
   using V = typename S::V;
@@ -81,8 +84,13 @@ class AttentionBlock {
   static constexpr int kNv = S::kAttentionVectors;
 
  public:
-  AttentionBlock(const AttentionParams& p, int64_t kv_head, int64_t row_begin, int64_t row_end, void* scratch)
-      : p_(p), kv_head_(kv_head), row_begin_(row_begin), row_end_(row_end), s_(scratch, p.head_size) {}
+  AttentionBlock(const AttentionParams& p, int64_t kv_head, int64_t row_begin, int64_t row_end,
+                 void* scratch)
+      : p_(p),
+        kv_head_(kv_head),
+        row_begin_(row_begin),
+        row_end_(row_end),
+        s_(scratch, p.head_size) {}
 
   // False when cancelled.
   bool Run(KeyRange keys) {
@@ -120,7 +128,8 @@ class AttentionBlock {
       const int64_t i = row_begin_ + lane;
       float* to = s_.q + lane / T::kLanes * d * T::kLanes + lane % T::kLanes;
       if (i < row_end_) {
-        const float* from = p_.q + StackedOffset(p_, kv_head_, i, p_.q_row_stride, p_.q_head_stride);
+        const float* from =
+            p_.q + StackedOffset(p_, kv_head_, i, p_.q_row_stride, p_.q_head_stride);
         for (int64_t c = 0; c < d; ++c) to[c * T::kLanes] = from[c];
       } else {
         for (int64_t c = 0; c < d; ++c) to[c * T::kLanes] = 0.0f;
@@ -173,8 +182,8 @@ class AttentionBlock {
     Accumulate(panel, begin, end);
   }
 
-  // scores[begin .. end) of the panel. Nothing but the tile is live in here and in Accumulate: a maximum or a factor kept
-  // in a register would push one of its 12 sums out to memory.
+  // scores[begin .. end) of the panel. Nothing but the tile is live in here and in Accumulate: a
+  // maximum or a factor kept in a register would push one of its 12 sums out to memory.
   [[gnu::noinline]] void Score(int64_t panel, int64_t begin, int64_t end) {
     const int64_t d = p_.head_size;
     const int64_t stride = T::RowStride(d);
@@ -190,13 +199,16 @@ class AttentionBlock {
 #pragma GCC unroll 16
       for (int i = 0; i < T::kMr; ++i) {
 #pragma GCC unroll 8
-        for (int j = 0; j < kNv; ++j) S::Store(s_.scores + (key + i) * T::kLanes + j * S::kWidth, acc[i][j]);
+        for (int j = 0; j < kNv; ++j)
+          S::Store(s_.scores + (key + i) * T::kLanes + j * S::kWidth, acc[i][j]);
       }
     }
   }
 
-  // Sets the scores that a lane may not see to -inf. Key numbers within the tile are small integers, exact in fp32.
-  [[gnu::noinline]] void Mask(int64_t first, int64_t tile, int64_t count, int64_t begin, int64_t end) {
+  // Sets the scores that a lane may not see to -inf. Key numbers within the tile are small
+  // integers, exact in fp32.
+  [[gnu::noinline]] void Mask(int64_t first, int64_t tile, int64_t count, int64_t begin,
+                              int64_t end) {
     alignas(64) float lowest[T::kLanes];
     alignas(64) float highest[T::kLanes];
     for (int64_t lane = 0; lane < T::kLanes; ++lane) {
@@ -225,7 +237,8 @@ class AttentionBlock {
       float* running_sum = s_.sum + panel * T::kLanes + j * S::kWidth;
       float* column = s_.scores + j * S::kWidth;
       V tile_top = S::Load(column + begin * T::kLanes);
-      for (int64_t key = begin + 1; key < end; ++key) tile_top = S::Max(tile_top, S::Load(column + key * T::kLanes));
+      for (int64_t key = begin + 1; key < end; ++key)
+        tile_top = S::Max(tile_top, S::Load(column + key * T::kLanes));
       const V old_top = S::Load(running_top);
       const V new_top = S::Max(old_top, S::Mul(tile_top, scale));
       // A lane that has seen no key yet: -inf minus -inf would be NaN.
@@ -259,8 +272,8 @@ class AttentionBlock {
           acc[i][j] = S::Mul(S::Load(out + i * T::kLanes + j * S::kWidth), decay);
         }
       }
-      MultiplyTile<S, FmaDot<S>, T::kMr, kNv>(acc, s_.v + begin * stride + c, 1, stride, s_.scores + begin * T::kLanes,
-                                              end - begin);
+      MultiplyTile<S, FmaDot<S>, T::kMr, kNv>(acc, s_.v + begin * stride + c, 1, stride,
+                                              s_.scores + begin * T::kLanes, end - begin);
 #pragma GCC unroll 16
       for (int i = 0; i < T::kMr; ++i) {
 #pragma GCC unroll 8
@@ -269,7 +282,8 @@ class AttentionBlock {
     }
   }
 
-  // Row `lane` of the block, normalised into out[head_size]; returns its lse. Zero and -inf when it saw no key.
+  // Row `lane` of the block, normalised into out[head_size]; returns its lse. Zero and -inf when it
+  // saw no key.
   float FinishRow(int64_t lane, float* out) const {
     const int64_t d = p_.head_size;
     const float* from = s_.out + lane / T::kLanes * d * T::kLanes + lane % T::kLanes;

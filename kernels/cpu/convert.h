@@ -1,4 +1,5 @@
-// Convert and Embed of kernels.h: fp32 to a stored type, and rows of a stored table to fp32. Bound by memory.
+// Convert and Embed of kernels.h: fp32 to a stored type, and rows of a stored table to fp32. Bound
+// by memory.
 #pragma once
 
 #include <cstring>
@@ -32,7 +33,8 @@ void ConvertFor(ThreadPool& pool, const float* x, void* y, DType y_type, int64_t
     const int64_t count = Min(kTaskElements, n - begin);
     switch (y_type) {
       case DType::kF32:
-        std::memcpy(static_cast<float*>(y) + begin, x + begin, static_cast<size_t>(count) * sizeof(float));
+        std::memcpy(static_cast<float*>(y) + begin, x + begin,
+                    static_cast<size_t>(count) * sizeof(float));
         return;
       case DType::kF16:
         return NarrowToF16<S>(x + begin, static_cast<uint16_t*>(y) + begin, count);
@@ -43,8 +45,8 @@ void ConvertFor(ThreadPool& pool, const float* x, void* y, DType y_type, int64_t
 }
 
 template <class S>
-void EmbedFor(ThreadPool& pool, const void* table, DType type, const uint32_t* ids, int64_t rows, int64_t n,
-              float* y) {
+void EmbedFor(ThreadPool& pool, const void* table, DType type, const uint32_t* ids, int64_t rows,
+              int64_t n, float* y) {
   const int64_t task_rows = Max(1, int64_t{16384} / Max(1, n));
   pool.ParallelFor(CeilDiv(rows, task_rows), [&](int64_t task, int) {
     for (int64_t r = task * task_rows; r < Min(rows, (task + 1) * task_rows); ++r) {

@@ -1,5 +1,5 @@
-// What a register tile multiplies. Operands lie in 32-bit units along the summed dimension, so that one tile loop serves
-// both: a unit is one fp32 value, or a pair of bf16 values.
+// What a register tile multiplies. Operands lie in 32-bit units along the summed dimension, so that
+// one tile loop serves both: a unit is one fp32 value, or a pair of bf16 values.
 #pragma once
 
 #include <cstdint>
@@ -10,14 +10,18 @@ namespace longsight::cpu {
 template <class S>
 struct FmaDot {
   static constexpr int kValuesPerUnit = 1;
-  static typename S::V Step(typename S::V a, typename S::V b, typename S::V sum) { return S::Fma(a, b, sum); }
+  static typename S::V Step(typename S::V a, typename S::V b, typename S::V sum) {
+    return S::Fma(a, b, sum);
+  }
 };
 
-// acc[i][j] += sum over `units` of a[i] x b[j]: MR rows of a, broadcast unit by unit, against NV vectors of b.
-// a: unit u of row i at a[i * a_row_stride + u * a_unit_stride]; b: [units][NV * width].
+// acc[i][j] += sum over `units` of a[i] x b[j]: MR rows of a, broadcast unit by unit, against NV
+// vectors of b. a: unit u of row i at a[i * a_row_stride + u * a_unit_stride]; b: [units][NV *
+// width].
 template <class S, class Dot, int MR, int NV>
-[[gnu::always_inline]] inline void MultiplyTile(typename S::V (&acc)[MR][NV], const float* a, int64_t a_row_stride,
-                                                int64_t a_unit_stride, const float* b, int64_t units) {
+[[gnu::always_inline]] inline void MultiplyTile(typename S::V (&acc)[MR][NV], const float* a,
+                                                int64_t a_row_stride, int64_t a_unit_stride,
+                                                const float* b, int64_t units) {
   // A copy whose address nobody takes: only such an array stays in registers.
   typename S::V sum[MR][NV];
 #pragma GCC unroll 16

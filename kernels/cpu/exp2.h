@@ -3,15 +3,15 @@
 
 namespace longsight::cpu {
 
-// Within 2 ulp for x in [-126, 127.5); below -126.5 (and at -inf) exactly 0, from 127.5 on inf; 2^0 is exactly 1; NaN
-// stays NaN.
-// x = n + f with |f| <= 1/2; 2^f = 1 + f * q(f), q the degree-4 minimax fit of (2^f - 1) / f for the relative error of
-// 2^f (9.1e-8, found by iteratively reweighted least squares over Chebyshev points).
+// Within 2 ulp for x in [-126, 127.5); below -126.5 (and at -inf) exactly 0, from 127.5 on inf; 2^0
+// is exactly 1; NaN stays NaN. x = n + f with |f| <= 1/2; 2^f = 1 + f * q(f), q the degree-4
+// minimax fit of (2^f - 1) / f for the relative error of 2^f (9.1e-8, found by iteratively
+// reweighted least squares over Chebyshev points).
 template <class S>
 [[gnu::always_inline]] inline typename S::V Exp2(typename S::V x) {
   using V = typename S::V;
-  // Adding 1.5 * 2^23 rounds to an integer in the low mantissa bits; the 127 makes it a biased exponent. At -127 that
-  // exponent is 0, and so is the result.
+  // Adding 1.5 * 2^23 rounds to an integer in the low mantissa bits; the 127 makes it a biased
+  // exponent. At -127 that exponent is 0, and so is the result.
   const V magic = S::Set1(12582912.0f + 127.0f);
   // The constant goes first: max and min return their second operand when one is NaN.
   const V clamped = S::Min(S::Set1(128.0f), S::Max(S::Set1(-127.0f), x));

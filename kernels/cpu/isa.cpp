@@ -81,7 +81,8 @@ std::vector<const OpTable*> AvailableIsas() {
   return tables;
 }
 
-const OpTable* ChooseIsa(const std::vector<const OpTable*>& available, const char* wanted, std::string* error) {
+const OpTable* ChooseIsa(const std::vector<const OpTable*>& available, const char* wanted,
+                         std::string* error) {
   if (wanted == nullptr || *wanted == '\0') return available.front();
   for (const OpTable* table : available) {
     if (std::strcmp(table->name, wanted) == 0) return table;
@@ -89,7 +90,8 @@ const OpTable* ChooseIsa(const std::vector<const OpTable*>& available, const cha
   bool known = false;
   for (const char* name : kKnown) known = known || std::strcmp(name, wanted) == 0;
   *error = "LONGSIGHT_ISA=" + std::string(wanted) +
-           (known ? " is not supported by this CPU" : " is not an instruction set that Longsight knows") +
+           (known ? " is not supported by this CPU"
+                  : " is not an instruction set that Longsight knows") +
            "; unset it, or set it to one of:";
   for (const OpTable* table : available) *error += std::string(" ") + table->name;
   return nullptr;
@@ -109,7 +111,8 @@ void Convert(ThreadPool& pool, const float* x, void* y, DType y_type, int64_t n)
   Ops().convert(pool, x, y, y_type, n);
 }
 
-void Embed(ThreadPool& pool, const void* table, DType type, const uint32_t* ids, int64_t rows, int64_t n, float* y) {
+void Embed(ThreadPool& pool, const void* table, DType type, const uint32_t* ids, int64_t rows,
+           int64_t n, float* y) {
   Ops().embed(pool, table, type, ids, rows, n, y);
 }
 

@@ -1,6 +1,6 @@
-// The compute-bound matrix product: the loop order of Goto and van de Geijn ("Anatomy of High-Performance Matrix
-// Multiplication", 2008). A task owns a rows x outs block of y; W's panel of 16 (or 32) outs stays in L1 while the
-// packed rows pass from L2.
+// The compute-bound matrix product: the loop order of Goto and van de Geijn ("Anatomy of
+// High-Performance Matrix Multiplication", 2008). A task owns a rows x outs block of y; W's panel
+// of 16 (or 32) outs stays in L1 while the packed rows pass from L2.
 #pragma once
 
 #include "dot.h"
@@ -9,9 +9,9 @@
 
 namespace longsight::cpu {
 
-// Block sizes, in rows, outs and 32-bit units of `in`. Per thread: activations 144 x 528 x 4 = 297 KiB (part of a 512
-// KiB L2), weights 512 x 512 x 4 = 1 MiB; a W panel of 16 outs is 24 KiB (part of a 32 KiB L1), or 32 KiB when that
-// saves a second pass over y.
+// Block sizes, in rows, outs and 32-bit units of `in`. Per thread: activations 144 x 528 x 4 = 297
+// KiB (part of a 512 KiB L2), weights 512 x 512 x 4 = 1 MiB; a W panel of 16 outs is 24 KiB (part
+// of a 32 KiB L1), or 32 KiB when that saves a second pass over y.
 template <class S>
 struct MatmulBlocks {
   static constexpr int64_t kMr = S::kMatmulRows;
@@ -32,12 +32,14 @@ struct MatmulTaskShape {
   int64_t rows, outs;
 };
 
-// Blocks as large as the caches like, halved until every thread has some three of them to even out the end.
+// Blocks as large as the caches like, halved until every thread has some three of them to even out
+// the end.
 template <class S>
 inline MatmulTaskShape ChooseMatmulTask(int64_t rows, int64_t out, int64_t threads) {
   using B = MatmulBlocks<S>;
   constexpr int64_t kLeastRows = 4 * B::kMr, kLeastOuts = 4 * B::kNr;
-  MatmulTaskShape shape{Min(RoundUp(rows, B::kMr), B::kTaskRows), Min(RoundUp(out, B::kNr), B::kOuts)};
+  MatmulTaskShape shape{Min(RoundUp(rows, B::kMr), B::kTaskRows),
+                        Min(RoundUp(out, B::kNr), B::kOuts)};
   const auto tasks = [&] { return CeilDiv(rows, shape.rows) * CeilDiv(out, shape.outs); };
   while (threads > 1 && tasks() < 3 * threads) {
     if (shape.rows >= shape.outs && shape.rows > kLeastRows) {
@@ -53,8 +55,8 @@ inline MatmulTaskShape ChooseMatmulTask(int64_t rows, int64_t out, int64_t threa
   return shape;
 }
 
-// Units of `in` to a block: all of them while they fit, since every further block reads and writes y again; otherwise
-// blocks of one size, small enough that a W panel leaves room in L1.
+// Units of `in` to a block: all of them while they fit, since every further block reads and writes
+// y again; otherwise blocks of one size, small enough that a W panel leaves room in L1.
 template <class S>
 static constexpr int64_t BlockUnits(int64_t units) {
   using B = MatmulBlocks<S>;
@@ -62,11 +64,12 @@ static constexpr int64_t BlockUnits(int64_t units) {
   return RoundUp(CeilDiv(units, CeilDiv(units, B::kSplitUnits)), S::kWidth);
 }
 
-// One register tile into y. The first block of `in` starts from bias (or from y when adding), the later ones add to y.
+// One register tile into y. The first block of `in` starts from bias (or from y when adding), the
+// later ones add to y.
 template <class S>
 [[gnu::always_inline]] inline void StoreMatmulTile(
-    const typename S::V (&acc)[S::kMatmulRows][S::kMatmulVectors], const MatmulParams& p, int64_t row, int64_t out,
-    bool first) {
+    const typename S::V (&acc)[S::kMatmulRows][S::kMatmulVectors], const MatmulParams& p,
+    int64_t row, int64_t out, bool first) {
   constexpr int W = S::kWidth;
   constexpr int64_t kOuts = int64_t{S::kMatmulVectors} * W;
   const bool onto_y = p.add || !first;
@@ -111,7 +114,8 @@ inline void PrefetchMatmulTile(const MatmulParams& p, int64_t row, int64_t out) 
 
 // The block of y at [row0, row1) x [out0, out1).
 template <class S, class Dot, class Units>
-inline void MatmulTask(const MatmulParams& p, int64_t row0, int64_t row1, int64_t out0, int64_t out1, void* scratch) {
+inline void MatmulTask(const MatmulParams& p, int64_t row0, int64_t row1, int64_t out0,
+                       int64_t out1, void* scratch) {
   using B = MatmulBlocks<S>;
   float* activations = static_cast<float*>(scratch);
   float* weights = activations + B::kRows * B::kRowStride;
@@ -126,10 +130,11 @@ inline void MatmulTask(const MatmulParams& p, int64_t row0, int64_t row1, int64_
     }
     for (int64_t block = row0; block < row1; block += B::kRows) {
       const int64_t rows = Min(B::kRows, row1 - block);
-      PackActivations<S, Units>(p.x + block * p.x_stride + k, p.x_stride, rows, units, values, activations,
-                                B::kRowStride);
+      PackActivations<S, Units>(p.x + block * p.x_stride + k, p.x_stride, rows, units, values,
+                                activations, B::kRowStride);
       for (int64_t out = out0; out < out1; out += B::kNr) {
-        // Rows past the last one of a partial tile hold an earlier block's numbers; their sums are not stored.
+        // Rows past the last one of a partial tile hold an earlier block's numbers; their sums are
+        // not stored.
         for (int64_t r = 0; r < rows; r += B::kMr) {
           PrefetchMatmulTile<S>(p, block + r, out);
           typename S::V acc[S::kMatmulRows][S::kMatmulVectors];
@@ -138,8 +143,9 @@ inline void MatmulTask(const MatmulParams& p, int64_t row0, int64_t row1, int64_
 #pragma GCC unroll 8
             for (int j = 0; j < S::kMatmulVectors; ++j) acc[i][j] = S::Zero();
           }
-          MultiplyTile<S, Dot, S::kMatmulRows, S::kMatmulVectors>(acc, activations + r * B::kRowStride, B::kRowStride,
-                                                                  1, weights + (out - out0) * B::kUnits, units);
+          MultiplyTile<S, Dot, S::kMatmulRows, S::kMatmulVectors>(
+              acc, activations + r * B::kRowStride, B::kRowStride, 1,
+              weights + (out - out0) * B::kUnits, units);
           StoreMatmulTile<S>(acc, p, block + r, out, k == 0);
         }
       }
@@ -155,8 +161,8 @@ inline void MatmulBlocked(ThreadPool& pool, const MatmulParams& p) {
   pool.ParallelFor(row_tasks * out_tasks, [&](int64_t task, int thread) {
     const int64_t row = task % row_tasks * shape.rows;
     const int64_t out = task / row_tasks * shape.outs;
-    MatmulTask<S, Dot, Units>(p, row, Min(p.rows, row + shape.rows), out, Min(p.out, out + shape.outs),
-                              pool.Scratch(thread));
+    MatmulTask<S, Dot, Units>(p, row, Min(p.rows, row + shape.rows), out,
+                              Min(p.out, out + shape.outs), pool.Scratch(thread));
   });
 }
 

@@ -16,10 +16,13 @@ struct WidenedUnits {
     return LoadVector<S, T>(row, unit);
   }
   template <class S>
-  static float Unit(const void* row, int64_t unit, int64_t /*end*/) { return LoadScalar<T>(row, unit); }
+  static float Unit(const void* row, int64_t unit, int64_t /*end*/) {
+    return LoadScalar<T>(row, unit);
+  }
 };
 
-// bf16 W as it lies, two values to the unit, for a bf16 dot product. An odd last value is paired with zero.
+// bf16 W as it lies, two values to the unit, for a bf16 dot product. An odd last value is paired
+// with zero.
 struct PairedUnits {
   static constexpr int kValues = 2;
   template <class S>
@@ -34,11 +37,12 @@ struct PairedUnits {
   }
 };
 
-// panel[units][columns] = the first `units` units of rows w[0 .. columns) of the weights, transposed; rows from
-// `valid` on are zero. `values` is how many values a row has (2 * units, or one less, when paired).
+// panel[units][columns] = the first `units` units of rows w[0 .. columns) of the weights,
+// transposed; rows from `valid` on are zero. `values` is how many values a row has (2 * units, or
+// one less, when paired).
 template <class S, class Units, int kColumns>
-inline void PackWeightPanel(const void* w, DType type, int64_t w_stride, int64_t valid, int64_t units, int64_t values,
-                            float* panel) {
+inline void PackWeightPanel(const void* w, DType type, int64_t w_stride, int64_t valid,
+                            int64_t units, int64_t values, float* panel) {
   constexpr int W = S::kWidth;
   // The last unit may be half a pair, and must then not be read whole.
   const int64_t whole = values / Units::kValues;
@@ -58,16 +62,18 @@ inline void PackWeightPanel(const void* w, DType type, int64_t w_stride, int64_t
       for (int64_t i = 0; i < W; ++i) {
         const bool inside = c + i < valid;
         panel[u * kColumns + c + i] =
-            inside ? Units::template Unit<S>(ElementAt(w, type, (c + i) * w_stride), u, values) : 0.0f;
+            inside ? Units::template Unit<S>(ElementAt(w, type, (c + i) * w_stride), u, values)
+                   : 0.0f;
       }
     }
   }
 }
 
-// panel[rows][units] (row stride `panel_stride` units) = x[rows, values], as fp32 or rounded to pairs of bf16.
+// panel[rows][units] (row stride `panel_stride` units) = x[rows, values], as fp32 or rounded to
+// pairs of bf16.
 template <class S, class Units>
-inline void PackActivations(const float* x, int64_t x_stride, int64_t rows, int64_t units, int64_t values,
-                            float* panel, int64_t panel_stride) {
+inline void PackActivations(const float* x, int64_t x_stride, int64_t rows, int64_t units,
+                            int64_t values, float* panel, int64_t panel_stride) {
   for (int64_t r = 0; r < rows; ++r) {
     const float* from = x + r * x_stride;
     if constexpr (Units::kValues == 1) {

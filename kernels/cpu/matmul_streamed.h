@@ -1,4 +1,5 @@
-// The bandwidth-bound matrix product: a few rows of x against weights that are read once, in the order they lie.
+// The bandwidth-bound matrix product: a few rows of x against weights that are read once, in the
+// order they lie.
 #pragma once
 
 #include "kernels.h"
@@ -18,7 +19,8 @@ inline void StreamedDots(const MatmulParams& p, int64_t row, int64_t out, float 
 #pragma GCC unroll 4
   for (int o = 0; o < O; ++o) w[o] = ElementAt(p.w, T, (out + o) * p.in);
   const float* x = p.x + row * p.x_stride;
-  // Two vectors at a time with their own sums, so that even 1 x 4 covers the latency of the additions.
+  // Two vectors at a time with their own sums, so that even 1 x 4 covers the latency of the
+  // additions.
   constexpr int kUnroll = R * O <= 4 ? 2 : 1;
   V acc[kUnroll][O][R];
 #pragma GCC unroll 2
@@ -52,7 +54,8 @@ inline void StreamedDots(const MatmulParams& p, int64_t row, int64_t out, float 
       V total = acc[0][o][r];
       if constexpr (kUnroll == 2) total = S::Add(total, acc[1][o][r]);
       sums[o][r] = S::ReduceAdd(total);
-      for (int64_t i = k; i < p.in; ++i) sums[o][r] += LoadScalar<T>(w[o], i) * x[r * p.x_stride + i];
+      for (int64_t i = k; i < p.in; ++i)
+        sums[o][r] += LoadScalar<T>(w[o], i) * x[r * p.x_stride + i];
     }
   }
 }
@@ -81,10 +84,11 @@ inline void StreamedRows(const MatmulParams& p, int64_t row, int64_t begin, int6
 
 template <class S, DType T>
 inline void MatmulStreamed(ThreadPool& pool, const MatmulParams& p) {
-  // Tasks of about 64 KiB of weights: large enough for the prefetchers, small enough to balance; the second group of
-  // rows then finds its weights in L2.
+  // Tasks of about 64 KiB of weights: large enough for the prefetchers, small enough to balance;
+  // the second group of rows then finds its weights in L2.
   constexpr int64_t kTaskBytes = 64 << 10;
-  const int64_t task_outs = Max(4, Min(kTaskBytes / Max(1, p.in * ElementBytes(T)), CeilDiv(p.out, pool.threads())));
+  const int64_t task_outs =
+      Max(4, Min(kTaskBytes / Max(1, p.in * ElementBytes(T)), CeilDiv(p.out, pool.threads())));
   pool.ParallelFor(CeilDiv(p.out, task_outs), [&](int64_t task, int) {
     const int64_t begin = task * task_outs;
     const int64_t end = Min(p.out, begin + task_outs);

@@ -1,4 +1,5 @@
-// The operations of one instruction set. Each op_table_*.cpp is compiled with its own flags and fills one of these.
+// The operations of one instruction set. Each op_table_*.cpp is compiled with its own flags and
+// fills one of these.
 #pragma once
 
 #include "kernels.h"
@@ -13,7 +14,8 @@ struct OpTable {
   void (*swiglu)(ThreadPool&, const SwiGluParams&);
   void (*attention)(ThreadPool&, const AttentionParams&);
   void (*convert)(ThreadPool&, const float* x, void* y, DType y_type, int64_t n);
-  void (*embed)(ThreadPool&, const void* table, DType type, const uint32_t* ids, int64_t rows, int64_t n, float* y);
+  void (*embed)(ThreadPool&, const void* table, DType type, const uint32_t* ids, int64_t rows,
+                int64_t n, float* y);
 };
 
 extern const OpTable kPortableOps;

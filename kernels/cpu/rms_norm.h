@@ -1,4 +1,5 @@
-// RmsNorm of kernels.h (Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019). Bound by memory.
+// RmsNorm of kernels.h (Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019). Bound by
+// memory.
 #pragma once
 
 #include <cmath>
@@ -15,7 +16,8 @@ static inline double SumOfSquares(const float* x, int64_t n) {
   double sums[kLanes] = {};
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
-    for (int64_t l = 0; l < kLanes; ++l) sums[l] += static_cast<double>(x[i + l]) * static_cast<double>(x[i + l]);
+    for (int64_t l = 0; l < kLanes; ++l)
+      sums[l] += static_cast<double>(x[i + l]) * static_cast<double>(x[i + l]);
   }
   for (; i < n; ++i) sums[0] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
   double total = 0;

@@ -9,9 +9,9 @@
 
 namespace longsight::cpu {
 
-// The angles of one row after another. Each task starts from an exact angle and steps to the next row by the addition
-// theorem in fp64: 64 steps lose under 64 x 2^-52, far below fp32, and cost four multiplications where a sine and a
-// cosine would cost a hundred.
+// The angles of one row after another. Each task starts from an exact angle and steps to the next
+// row by the addition theorem in fp64: 64 steps lose under 64 x 2^-52, far below fp32, and cost
+// four multiplications where a sine and a cosine would cost a hundred.
 template <class S>
 class RopeAngles {
  public:
@@ -48,8 +48,11 @@ class RopeAngles {
   }
 
  private:
-  // |result| <= pi. The product position * frequency carries a relative error of 2^-53; fmod is exact.
-  static double ReduceTurn(double angle) { return std::remainder(angle, 6.283185307179586476925286766559); }
+  // |result| <= pi. The product position * frequency carries a relative error of 2^-53; fmod is
+  // exact.
+  static double ReduceTurn(double angle) {
+    return std::remainder(angle, 6.283185307179586476925286766559);
+  }
 
   int64_t pairs_ = 0;
   double cos_[kMaxPairs], sin_[kMaxPairs], step_cos_[kMaxPairs], step_sin_[kMaxPairs];
@@ -57,8 +60,8 @@ class RopeAngles {
 
 // One head: elements 2i, 2i + 1 (interleaved) or i, i + pairs are turned by angle i.
 template <class S>
-inline void RotateHead(float* first, int64_t pairs, int64_t second_offset, bool interleaved, const float* cos,
-                       const float* sin) {
+inline void RotateHead(float* first, int64_t pairs, int64_t second_offset, bool interleaved,
+                       const float* cos, const float* sin) {
   int64_t i = 0;
   if (!interleaved) {
     float* second = first + second_offset;
@@ -96,7 +99,8 @@ void RopeFor(ThreadPool& pool, const RopeParams& p) {
       for (int64_t r = begin; r < end; ++r) {
         angles.Write(p.magnitude, cos, sin);
         for (int64_t h = 0; h < p.heads; ++h) {
-          float* head = p.x + r * p.row_stride + h * p.head_stride + (p.interleaved ? 2 * first : first);
+          float* head =
+              p.x + r * p.row_stride + h * p.head_stride + (p.interleaved ? 2 * first : first);
           RotateHead<S>(head, pairs, half, p.interleaved, cos, sin);
         }
         angles.Next();

@@ -1,4 +1,5 @@
-// bf16 and f16 values one at a time: loop tails and the portable instruction set. Round to nearest even; a NaN stays one.
+// bf16 and f16 values one at a time: loop tails and the portable instruction set. Round to nearest
+// even; a NaN stays one.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,8 @@ static inline float FloatFromBf16(uint16_t half) { return FloatFromBits(uint32_t
 
 static inline uint16_t Bf16FromFloat(float value) {
   const uint32_t bits = BitsFromFloat(value);
-  // Setting the quiet bit keeps a NaN whose payload lies in the dropped half from becoming infinity.
+  // Setting the quiet bit keeps a NaN whose payload lies in the dropped half from becoming
+  // infinity.
   if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>((bits >> 16) | 0x40u);
   return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
 }
@@ -47,7 +49,8 @@ static inline uint16_t F16FromFloat(float value) {
   // 65520 is halfway between the largest f16 and the next power of two, and rounds to infinity.
   if (magnitude >= 0x477ff000u) return static_cast<uint16_t>(sign | 0x7c00u);
   if (magnitude < 0x38800000u) {
-    // Below 2^-14: adding 0.5 puts the f16 subnormal count in the low mantissa bits, rounded by the addition itself.
+    // Below 2^-14: adding 0.5 puts the f16 subnormal count in the low mantissa bits, rounded by the
+    // addition itself.
     const float shifted = FloatFromBits(magnitude) + 0.5f;
     return static_cast<uint16_t>(sign | (BitsFromFloat(shifted) - BitsFromFloat(0.5f)));
   }

@@ -10,8 +10,8 @@ namespace longsight::cpu {
 struct Avx2 {
   using V = __m256;
   static constexpr int kWidth = 8;
-  // Register tiles: (rows broadcast) x (vectors). 6 x 2 and 4 x 3 hold 12 sums, which covers two FMAs a cycle at a
-  // latency of four, and leave registers for the operands.
+  // Register tiles: (rows broadcast) x (vectors). 6 x 2 and 4 x 3 hold 12 sums, which covers two
+  // FMAs a cycle at a latency of four, and leave registers for the operands.
   static constexpr int kMatmulRows = 6, kMatmulVectors = 2;
   static constexpr int kAttentionRows = 4, kAttentionVectors = 3;
 
@@ -19,7 +19,8 @@ struct Avx2 {
   static V Set1(float x) { return _mm256_set1_ps(x); }
   static V Broadcast(const float* p) { return _mm256_broadcast_ss(p); }
   static V Load(const float* p) { return _mm256_loadu_ps(p); }
-  // Holds v in a register: GCC would rather load it again for each of its uses, and the loads would then be the limit.
+  // Holds v in a register: GCC would rather load it again for each of its uses, and the loads would
+  // then be the limit.
   static void KeepInRegister(V& v) { asm("" : "+x"(v)); }
   static void Store(float* p, V v) { _mm256_storeu_ps(p, v); }
   static V Add(V a, V b) { return _mm256_add_ps(a, b); }
@@ -30,9 +31,13 @@ struct Avx2 {
   static V Max(V a, V b) { return _mm256_max_ps(a, b); }
   static V Min(V a, V b) { return _mm256_min_ps(a, b); }
   // a <= b ? yes : no, lane by lane.
-  static V WhereLe(V a, V b, V yes, V no) { return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_LE_OQ)); }
+  static V WhereLe(V a, V b, V yes, V no) {
+    return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_LE_OQ));
+  }
   // The low bits of each lane moved into the exponent field.
-  static V ShiftToExponent(V v) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(v), 23)); }
+  static V ShiftToExponent(V v) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(v), 23));
+  }
 
   static float ReduceAdd(V v) {
     __m128 x = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
@@ -60,7 +65,8 @@ struct Avx2 {
   static void StoreBf16(uint16_t* p, V v) {
     const __m256i bits = _mm256_castps_si256(v);
     const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
-    const __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+    const __m256i rounded =
+        _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
     const __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
     const __m256i is_nan = _mm256_castps_si256(_mm256_cmp_ps(v, v, _CMP_UNORD_Q));
     const __m256i high = _mm256_srli_epi32(_mm256_blendv_epi8(rounded, quiet, is_nan), 16);

@@ -1,5 +1,6 @@
-// AVX-512 (F, BW, DQ, VL): vectors of 16 floats, 32 registers. LONGSIGHT_SIMDE names a header that emulates the
-// intrinsics, so that a machine without AVX-512 can test this file's users (correctness only).
+// AVX-512 (F, BW, DQ, VL): vectors of 16 floats, 32 registers. LONGSIGHT_SIMDE names a header that
+// emulates the intrinsics, so that a machine without AVX-512 can test this file's users
+// (correctness only).
 #pragma once
 
 #if defined(LONGSIGHT_SIMDE)
@@ -23,7 +24,8 @@ struct Avx512 {
   static V Set1(float x) { return _mm512_set1_ps(x); }
   static V Broadcast(const float* p) { return _mm512_set1_ps(*p); }
   static V Load(const float* p) { return _mm512_loadu_ps(p); }
-  // Holds v in a register: GCC would rather load it again for each of its uses, and the loads would then be the limit.
+  // Holds v in a register: GCC would rather load it again for each of its uses, and the loads would
+  // then be the limit.
 #if defined(LONGSIGHT_SIMDE)
   static void KeepInRegister(V&) {}
 #else
@@ -42,10 +44,14 @@ struct Avx512 {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LE_OQ), no, yes);
   }
   // The low bits of each lane moved into the exponent field.
-  static V ShiftToExponent(V v) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(v), 23)); }
+  static V ShiftToExponent(V v) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(v), 23));
+  }
 
   static __m256 Low(V v) { return _mm512_castps512_ps256(v); }
-  static __m256 High(V v) { return _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(v), 1)); }
+  static __m256 High(V v) {
+    return _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(v), 1));
+  }
 
   static float ReduceAdd(V v) {
     const __m256 half = _mm256_add_ps(Low(v), High(v));
@@ -61,13 +67,17 @@ struct Avx512 {
   }
   // sums[i] = the sum of the lanes of a, b, c, d.
   static void ReduceAdd4(V a, V b, V c, V d, float* sums) {
-    const __m256 ab = _mm256_hadd_ps(_mm256_add_ps(Low(a), High(a)), _mm256_add_ps(Low(b), High(b)));
-    const __m256 cd = _mm256_hadd_ps(_mm256_add_ps(Low(c), High(c)), _mm256_add_ps(Low(d), High(d)));
+    const __m256 ab =
+        _mm256_hadd_ps(_mm256_add_ps(Low(a), High(a)), _mm256_add_ps(Low(b), High(b)));
+    const __m256 cd =
+        _mm256_hadd_ps(_mm256_add_ps(Low(c), High(c)), _mm256_add_ps(Low(d), High(d)));
     const __m256 quads = _mm256_hadd_ps(ab, cd);
     _mm_storeu_ps(sums, _mm_add_ps(_mm256_castps256_ps128(quads), _mm256_extractf128_ps(quads, 1)));
   }
 
-  static __m256i Load256(const uint16_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+  static __m256i Load256(const uint16_t* p) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  }
   static V LoadBf16(const uint16_t* p) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(Load256(p)), 16));
   }
@@ -75,7 +85,8 @@ struct Avx512 {
   static void StoreBf16(uint16_t* p, V v) {
     const __m512i bits = _mm512_castps_si512(v);
     const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-    const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+    const __m512i rounded =
+        _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
     const __m512i quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x400000));
     const __mmask16 is_nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
     const __m512i high = _mm512_srli_epi32(_mm512_mask_blend_epi32(is_nan, rounded, quiet), 16);

@@ -1,4 +1,5 @@
-// AVX-512 with the bf16 dot product. A type of its own, so that its instances never stand in for plain AVX-512's.
+// AVX-512 with the bf16 dot product. A type of its own, so that its instances never stand in for
+// plain AVX-512's.
 #pragma once
 
 #include "simd_avx512.h"
@@ -11,8 +12,9 @@ struct Avx512Bf16 : Avx512 {
   }
 };
 
-// sum += a.low * b.low + a.high * b.high over pairs of bf16; the sums are fp32, rounded to nearest even, and subnormal
-// inputs count as zero (Intel Architecture Instruction Set Extensions, VDPBF16PS).
+// sum += a.low * b.low + a.high * b.high over pairs of bf16; the sums are fp32, rounded to nearest
+// even, and subnormal inputs count as zero (Intel Architecture Instruction Set Extensions,
+// VDPBF16PS).
 struct Bf16PairDot {
   static constexpr int kValuesPerUnit = 2;
   static Avx512Bf16::V Step(Avx512Bf16::V a, Avx512Bf16::V b, Avx512Bf16::V sum) {

@@ -1,4 +1,5 @@
-// Vectors of 4 floats in the GCC and Clang vector extension: SSE2 on x86, NEON on Arm, plain code elsewhere.
+// Vectors of 4 floats in the GCC and Clang vector extension: SSE2 on x86, NEON on Arm, plain code
+// elsewhere.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// SwiGlu of kernels.h (Shazeer, "GLU Variants Improve Transformer", arXiv 2002.05202). Bound by memory.
+// SwiGlu of kernels.h (Shazeer, "GLU Variants Improve Transformer", arXiv 2002.05202). Bound by
+// memory.
 #pragma once
 
 #include <cmath>

@@ -8,8 +8,8 @@ namespace {
 
 constexpr uint32_t kOpen = uint32_t{1} << 31;
 
-// Operations of a decode step follow each other within some microseconds; a futex wake costs about as much as the
-// operation. Longer gaps belong to other work, so the threads then sleep.
+// Operations of a decode step follow each other within some microseconds; a futex wake costs about
+// as much as the operation. Longer gaps belong to other work, so the threads then sleep.
 constexpr auto kSpin = std::chrono::microseconds(30);
 
 void Pause() {
@@ -39,7 +39,8 @@ void ThreadPool::AlignedDelete::operator()(std::byte* p) const {
 }
 
 ThreadPool::ThreadPool(int threads) : threads_(threads < 1 ? 1 : threads) {
-  const size_t bytes = (kScratchBytes + kSharedScratchBytesPerThread) * static_cast<size_t>(threads_);
+  const size_t bytes =
+      (kScratchBytes + kSharedScratchBytesPerThread) * static_cast<size_t>(threads_);
   scratch_.reset(static_cast<std::byte*>(::operator new[](bytes, std::align_val_t{64})));
   workers_.reserve(static_cast<size_t>(threads_ - 1));
   try {
@@ -66,7 +67,9 @@ void* ThreadPool::Scratch(int thread) const {
   return scratch_.get() + kScratchBytes * static_cast<size_t>(thread);
 }
 
-void* ThreadPool::SharedScratch() const { return scratch_.get() + kScratchBytes * static_cast<size_t>(threads_); }
+void* ThreadPool::SharedScratch() const {
+  return scratch_.get() + kScratchBytes * static_cast<size_t>(threads_);
+}
 
 void ThreadPool::ClaimTasks(int thread) {
   for (;;) {
@@ -91,7 +94,8 @@ void ThreadPool::Run(int64_t tasks, Invoke invoke, void* context) {
   epoch_.fetch_add(1);
   epoch_.notify_all();
   ClaimTasks(0);
-  // Every task is claimed. Whoever enters from here on finds the gate closed; wait for those who are inside.
+  // Every task is claimed. Whoever enters from here on finds the gate closed; wait for those who
+  // are inside.
   uint32_t inside = gate_.fetch_and(~kOpen) & ~kOpen;
   while (inside != 0) {
     WaitWhile(gate_, inside);

@@ -19,7 +19,8 @@ Attended Attend(const Heads& p) {
   const int64_t d = p.head_size;
   Attended result;
   result.out.assign(static_cast<size_t>(p.rows * p.heads * d), 0.0);
-  result.lse.assign(static_cast<size_t>(p.rows * p.heads), -std::numeric_limits<double>::infinity());
+  result.lse.assign(static_cast<size_t>(p.rows * p.heads),
+                    -std::numeric_limits<double>::infinity());
   std::vector<double> scores(static_cast<size_t>(p.tokens));
   for (int64_t r = 0; r < p.rows; ++r) {
     for (int64_t h = 0; h < p.heads; ++h) {

@@ -14,7 +14,8 @@ double Value(uint16_t bits, int mantissa) {
   const int fraction = bits & ((1 << mantissa) - 1);
   const double sign = (bits & 0x8000) != 0 ? -1.0 : 1.0;
   if (exponent == (1 << exponent_bits) - 1) {
-    return fraction != 0 ? std::numeric_limits<double>::quiet_NaN() : sign * std::numeric_limits<double>::infinity();
+    return fraction != 0 ? std::numeric_limits<double>::quiet_NaN()
+                         : sign * std::numeric_limits<double>::infinity();
   }
   if (exponent == 0) return sign * std::ldexp(fraction, 1 - bias - mantissa);
   return sign * std::ldexp(fraction + (1 << mantissa), exponent - bias - mantissa);
@@ -34,9 +35,11 @@ uint16_t Nearest(float x, int mantissa) {
     (Value(static_cast<uint16_t>(middle), mantissa) <= magnitude ? below : above) = middle;
   }
   const double low = Value(static_cast<uint16_t>(below), mantissa);
-  // Past the largest finite value the next one counts as if the exponents went on (IEEE 754-2019, section 4.3.1).
+  // Past the largest finite value the next one counts as if the exponents went on (IEEE 754-2019,
+  // section 4.3.1).
   const double step = low - Value(static_cast<uint16_t>(below - 1), mantissa);
-  const double high = above == infinity ? low + step : Value(static_cast<uint16_t>(above), mantissa);
+  const double high =
+      above == infinity ? low + step : Value(static_cast<uint16_t>(above), mantissa);
   const double to_low = magnitude - low;
   const double to_high = high - magnitude;
   const bool up = to_high < to_low || (to_high == to_low && below % 2 == 1);

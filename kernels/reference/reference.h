@@ -1,6 +1,6 @@
-// The oracle of every kernel: plain loops in fp64 over plain fp32 arrays, one function per file. Slow and obvious on
-// purpose. Shares no code and no header with any backend; a test widens stored types before it calls these.
-// Shapes in brackets, row-major and contiguous.
+// The oracle of every kernel: plain loops in fp64 over plain fp32 arrays, one function per file.
+// Slow and obvious on purpose. Shares no code and no header with any backend; a test widens stored
+// types before it calls these. Shapes in brackets, row-major and contiguous.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,8 @@ void Rotate(const Rotation& p, const float* x, double* y);
 // y[n] = gate * sigmoid(gate) * up.
 void Gate(const float* gate, const float* up, int64_t n, double* y);
 
-// Attention of q[rows, heads, head_size] over k, v[tokens, kv_heads, head_size], every score held at once.
+// Attention of q[rows, heads, head_size] over k, v[tokens, kv_heads, head_size], every score held
+// at once.
 struct Heads {
   int64_t rows, heads, kv_heads, head_size, tokens;
   int64_t query_position, key_position;  // of the first row and of the first token
@@ -51,7 +52,8 @@ struct Attended {
 };
 Attended Attend(const Heads& p);
 
-// The bits of the nearest bf16 or f16 value (even on a tie), found by trying the neighbours in fp64.
+// The bits of the nearest bf16 or f16 value (even on a tie), found by trying the neighbours in
+// fp64.
 uint16_t NearestBf16(float x);
 uint16_t NearestF16(float x);
 // The value of those bits.

@@ -13,7 +13,8 @@ void Rotate(const Rotation& p, const float* x, double* y) {
       for (int64_t i = 0; i < p.head_size; ++i) to[i] = static_cast<double>(from[i]);
       for (int64_t i = 0; i < half; ++i) {
         // long double, so that the oracle's own angle is exact beyond doubt.
-        const long double angle = static_cast<long double>(p.first_position + r) * static_cast<long double>(p.frequency[i]);
+        const long double angle = static_cast<long double>(p.first_position + r) *
+                                  static_cast<long double>(p.frequency[i]);
         const double c = static_cast<double>(std::cos(angle)) * p.magnitude;
         const double s = static_cast<double>(std::sin(angle)) * p.magnitude;
         const int64_t a = p.interleaved ? 2 * i : i;

@@ -1,4 +1,5 @@
-// Attention against its oracle: GQA ratios, head sizes, windows, several segments merged, rows that see nothing.
+// Attention against its oracle: GQA ratios, head sizes, windows, several segments merged, rows that
+// see nothing.
 #include <algorithm>
 #include <cmath>
 
@@ -18,15 +19,17 @@ struct Shape {
 };
 
 std::string Name(const cpu::OpTable& ops, const Shape& s, cpu::DType type, int threads) {
-  return std::string("attention ") + ops.name + " " + TypeName(type) + " rows " + std::to_string(s.rows) + " at " +
-         std::to_string(s.query_position) + ", tokens " + std::to_string(s.tokens) + " at " +
-         std::to_string(s.key_position) + ", heads " + std::to_string(s.heads) + "/" + std::to_string(s.kv_heads) +
-         " of " + std::to_string(s.head_size) + ", window " + std::to_string(s.window) + ", segments " +
+  return std::string("attention ") + ops.name + " " + TypeName(type) + " rows " +
+         std::to_string(s.rows) + " at " + std::to_string(s.query_position) + ", tokens " +
+         std::to_string(s.tokens) + " at " + std::to_string(s.key_position) + ", heads " +
+         std::to_string(s.heads) + "/" + std::to_string(s.kv_heads) + " of " +
+         std::to_string(s.head_size) + ", window " + std::to_string(s.window) + ", segments " +
          std::to_string(s.segments) + ", threads " + std::to_string(threads);
 }
 
 // q, out: heads apart by a little more than their size, to see that strides are used.
-void TestShape(cpu::ThreadPool& pool, const cpu::OpTable& ops, Random& random, const Shape& s, cpu::DType type) {
+void TestShape(cpu::ThreadPool& pool, const cpu::OpTable& ops, Random& random, const Shape& s,
+               cpu::DType type) {
   const std::string what = Name(ops, s, type, pool.threads());
   const int64_t d = s.head_size;
   const int64_t head_stride = d + 3;
@@ -44,8 +47,8 @@ void TestShape(cpu::ThreadPool& pool, const cpu::OpTable& ops, Random& random, c
     }
   }
   const reference::Attended expected = reference::Attend(
-      {s.rows, s.heads, s.kv_heads, d, s.tokens, s.query_position, s.key_position, s.window, static_cast<double>(scale),
-       q_rows.data(), k.values.data(), v.values.data()});
+      {s.rows, s.heads, s.kv_heads, d, s.tokens, s.query_position, s.key_position, s.window,
+       static_cast<double>(scale), q_rows.data(), k.values.data(), v.values.data()});
 
   // Filled with a wrong number: the first segment must overwrite, not add.
   std::vector<float> out(static_cast<size_t>(s.rows * row_stride), 7.0f);
@@ -53,7 +56,8 @@ void TestShape(cpu::ThreadPool& pool, const cpu::OpTable& ops, Random& random, c
   int64_t begin = 0;
   for (int64_t segment = 0; segment < s.segments; ++segment) {
     const int64_t end = segment + 1 == s.segments ? s.tokens : random.Integer(begin, s.tokens);
-    const size_t offset = static_cast<size_t>(begin * s.kv_heads * d) * (type == cpu::DType::kF32 ? 4 : 2);
+    const size_t offset =
+        static_cast<size_t>(begin * s.kv_heads * d) * (type == cpu::DType::kF32 ? 4 : 2);
     cpu::AttentionParams p{};
     p.q = q.data();
     p.q_row_stride = p.out_row_stride = row_stride;
@@ -82,7 +86,8 @@ void TestShape(cpu::ThreadPool& pool, const cpu::OpTable& ops, Random& random, c
       Check(at[d] == 7.0f, what + ": wrote past the head");
     }
   }
-  // Scores reach 60 at the widest spread; their fp32 rounding alone moves a weight by 1e-5 of itself.
+  // Scores reach 60 at the widest spread; their fp32 rounding alone moves a weight by 1e-5 of
+  // itself.
   CheckClose(actual, expected.out, 1e-5, 1e-5, what + " out");
   CheckClose(lse, expected.lse, 4e-6, 1e-6, what + " lse");
 }
@@ -128,9 +133,16 @@ void TestTable(cpu::ThreadPool& pool, const cpu::OpTable& ops, Random& random) {
     const int64_t kv_heads = random.Integer(1, 3);
     const int64_t rows = random.Integer(1, 90);
     const int64_t query_position = random.Integer(0, 400);
-    const Shape s{rows, random.Integer(1, 500), kv_heads * random.Integer(1, 6), kv_heads, 8 * random.Integer(1, 20),
-                  query_position, random.Integer(0, query_position + rows), random.Integer(0, 1) * random.Integer(1, 200),
-                  random.Integer(1, 4), static_cast<float>(random.Integer(1, 4))};
+    const Shape s{rows,
+                  random.Integer(1, 500),
+                  kv_heads * random.Integer(1, 6),
+                  kv_heads,
+                  8 * random.Integer(1, 20),
+                  query_position,
+                  random.Integer(0, query_position + rows),
+                  random.Integer(0, 1) * random.Integer(1, 200),
+                  random.Integer(1, 4),
+                  static_cast<float>(random.Integer(1, 4))};
     TestShape(pool, ops, random, s, static_cast<cpu::DType>(2 * random.Integer(0, 1)));
   }
 }

@@ -25,8 +25,8 @@ inline void Check(bool held, const std::string& what) {
 
 // Every element within absolute + relative * |expected|, infinities and NaNs in equal places.
 template <class Actual>
-void CheckClose(const std::vector<Actual>& actual, const std::vector<double>& expected, double absolute,
-                double relative, const std::string& what) {
+void CheckClose(const std::vector<Actual>& actual, const std::vector<double>& expected,
+                double absolute, double relative, const std::string& what) {
   Check(actual.size() == expected.size(), what + ": sizes differ");
   for (size_t i = 0; i < actual.size() && i < expected.size(); ++i) {
     const double a = static_cast<double>(actual[i]);
@@ -47,12 +47,15 @@ class Random {
  public:
   Random() {
     const char* given = std::getenv("LONGSIGHT_TEST_SEED");
-    const uint32_t seed = given != nullptr ? static_cast<uint32_t>(std::strtoul(given, nullptr, 10)) : std::random_device{}();
+    const uint32_t seed = given != nullptr ? static_cast<uint32_t>(std::strtoul(given, nullptr, 10))
+                                           : std::random_device{}();
     std::printf("LONGSIGHT_TEST_SEED=%u\n", seed);
     engine_.seed(seed);
   }
 
-  int64_t Integer(int64_t least, int64_t most) { return std::uniform_int_distribution<int64_t>(least, most)(engine_); }
+  int64_t Integer(int64_t least, int64_t most) {
+    return std::uniform_int_distribution<int64_t>(least, most)(engine_);
+  }
 
   std::vector<float> Floats(int64_t n, float spread) {
     std::uniform_real_distribution<float> uniform(-spread, spread);

@@ -16,8 +16,10 @@ void TestRmsNorm(cpu::ThreadPool& pool, const cpu::OpTable& ops, Random& random)
       const std::vector<float> x = random.Floats(rows * n, 3.0f);
       const std::vector<float> weight = random.Floats(n, 1.0f);
       std::vector<double> expected(x.size());
-      reference::Normalize(x.data(), weight.data(), rows, n, static_cast<double>(1e-6f), expected.data());
-      const std::string what = std::string("rmsnorm ") + ops.name + " [" + std::to_string(rows) + ", " + std::to_string(n) + "]";
+      reference::Normalize(x.data(), weight.data(), rows, n, static_cast<double>(1e-6f),
+                           expected.data());
+      const std::string what = std::string("rmsnorm ") + ops.name + " [" + std::to_string(rows) +
+                               ", " + std::to_string(n) + "]";
       std::vector<float> y(x.size());
       ops.rms_norm(pool, {x.data(), n, weight.data(), y.data(), n, rows, n, 1e-6f});
       CheckClose(y, expected, 1e-7, 5e-7, what);
@@ -34,10 +36,11 @@ struct RopeShape {
 };
 
 void TestRope(cpu::ThreadPool& pool, const cpu::OpTable& ops, Random& random) {
-  const std::vector<RopeShape> shapes = {{1, 1, 8, 8, 0, false},          {5, 3, 64, 64, 7, false},
-                                         {200, 2, 64, 64, 1000000, false}, {70, 2, 128, 128, 16777217, false},
-                                         {65, 4, 80, 20, 999999, false},   {9, 2, 256, 256, 16777217, true},
-                                         {130, 3, 64, 32, 1000000, true},  {3, 1, 600, 600, 12345, false}};
+  const std::vector<RopeShape> shapes = {
+      {1, 1, 8, 8, 0, false},           {5, 3, 64, 64, 7, false},
+      {200, 2, 64, 64, 1000000, false}, {70, 2, 128, 128, 16777217, false},
+      {65, 4, 80, 20, 999999, false},   {9, 2, 256, 256, 16777217, true},
+      {130, 3, 64, 32, 1000000, true},  {3, 1, 600, 600, 12345, false}};
   for (const RopeShape& s : shapes) {
     std::vector<double> frequency(static_cast<size_t>(s.rotary / 2));
     for (size_t i = 0; i < frequency.size(); ++i) {
@@ -63,8 +66,8 @@ void TestRope(cpu::ThreadPool& pool, const cpu::OpTable& ops, Random& random) {
     p.interleaved = s.interleaved;
     ops.rope(pool, p);
     CheckClose(y, expected, 4e-7, 0,
-               std::string("rope ") + ops.name + " at " + std::to_string(s.first_position) + " rotary " +
-                   std::to_string(s.rotary) + (s.interleaved ? " interleaved" : ""));
+               std::string("rope ") + ops.name + " at " + std::to_string(s.first_position) +
+                   " rotary " + std::to_string(s.rotary) + (s.interleaved ? " interleaved" : ""));
   }
 }
 
@@ -83,17 +86,29 @@ void TestSwiGlu(cpu::ThreadPool& pool, const cpu::OpTable& ops, Random& random) 
     ops.swiglu(pool, {gate.data(), up.data(), n, n, y.data(), n, rows, n});
     // The argument of exp is rounded to fp32: at 20 that alone is 1e-6 of the result.
     // Where exp(-gate) leaves fp32's range the result, below 1e-36, may be 0.
-    CheckClose(y, expected, 1e-36, 2e-6, std::string("swiglu ") + ops.name + " n " + std::to_string(n));
+    CheckClose(y, expected, 1e-36, 2e-6,
+               std::string("swiglu ") + ops.name + " n " + std::to_string(n));
     ops.swiglu(pool, {gate.data(), up.data(), n, n, gate.data(), n, rows, n});
     Check(gate == y, std::string("swiglu ") + ops.name + ": in place differs");
   }
 }
 
-// Random bits: every exponent, subnormals, infinities and NaNs; and every tie between two bf16 or f16 values.
+// Random bits: every exponent, subnormals, infinities and NaNs; and every tie between two bf16 or
+// f16 values.
 std::vector<float> HardFloats(Random& random) {
-  std::vector<float> x = {0.0f, -0.0f, 65504.0f, 65519.99f, 65520.0f, -65520.0f, 5.9604645e-8f, 2.9802322e-8f, 3e-8f,
-                          std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
-                          std::numeric_limits<float>::max(), std::numeric_limits<float>::denorm_min(),
+  std::vector<float> x = {0.0f,
+                          -0.0f,
+                          65504.0f,
+                          65519.99f,
+                          65520.0f,
+                          -65520.0f,
+                          5.9604645e-8f,
+                          2.9802322e-8f,
+                          3e-8f,
+                          std::numeric_limits<float>::infinity(),
+                          -std::numeric_limits<float>::infinity(),
+                          std::numeric_limits<float>::max(),
+                          std::numeric_limits<float>::denorm_min(),
                           std::numeric_limits<float>::quiet_NaN()};
   for (int i = 0; i < 20011; ++i) {
     uint32_t bits = static_cast<uint32_t>(random.Integer(0, 0xffffffff));
@@ -122,13 +137,15 @@ void TestConvert(cpu::ThreadPool& pool, const cpu::OpTable& ops, Random& random)
       const double value = half ? reference::F16Value(y[i]) : reference::Bf16Value(y[i]);
       const bool held = std::isnan(x[i]) ? std::isnan(value) : y[i] == expected;
       char text[96];
-      std::snprintf(text, sizeof text, ": %a became %04x, expected %04x", static_cast<double>(x[i]), y[i], expected);
+      std::snprintf(text, sizeof text, ": %a became %04x, expected %04x", static_cast<double>(x[i]),
+                    y[i], expected);
       Check(held, std::string("convert ") + ops.name + " to " + TypeName(type) + text);
     }
   }
   std::vector<float> same(x.size());
   ops.convert(pool, x.data(), same.data(), cpu::DType::kF32, n);
-  Check(std::memcmp(same.data(), x.data(), x.size() * sizeof(float)) == 0, "convert to f32 changes bits");
+  Check(std::memcmp(same.data(), x.data(), x.size() * sizeof(float)) == 0,
+        "convert to f32 changes bits");
 }
 
 void TestEmbed(cpu::ThreadPool& pool, const cpu::OpTable& ops, Random& random) {
@@ -139,7 +156,8 @@ void TestEmbed(cpu::ThreadPool& pool, const cpu::OpTable& ops, Random& random) {
       std::vector<uint32_t> ids(77);
       for (uint32_t& id : ids) id = static_cast<uint32_t>(random.Integer(0, vocabulary - 1));
       std::vector<float> y(ids.size() * static_cast<size_t>(n));
-      ops.embed(pool, table.data(), type, ids.data(), static_cast<int64_t>(ids.size()), n, y.data());
+      ops.embed(pool, table.data(), type, ids.data(), static_cast<int64_t>(ids.size()), n,
+                y.data());
       for (size_t i = 0; i < y.size(); ++i) {
         const size_t row = ids[i / static_cast<size_t>(n)];
         Check(y[i] == table.values[row * static_cast<size_t>(n) + i % static_cast<size_t>(n)],
@@ -159,7 +177,8 @@ void TestAllHalves(cpu::ThreadPool& pool, const cpu::OpTable& ops) {
     ops.embed(pool, table.data(), type, &id, 1, 65536, y.data());
     std::vector<double> expected;
     for (const uint16_t bits : table) {
-      expected.push_back(type == cpu::DType::kF16 ? reference::F16Value(bits) : reference::Bf16Value(bits));
+      expected.push_back(type == cpu::DType::kF16 ? reference::F16Value(bits)
+                                                  : reference::Bf16Value(bits));
     }
     CheckClose(y, expected, 0, 0, std::string("reading every ") + TypeName(type) + " " + ops.name);
   }

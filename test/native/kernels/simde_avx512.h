@@ -1,4 +1,5 @@
-// AVX-512 intrinsics by SIMDe, for kernels/cpu/simd_avx512.h on a CPU without them, and the few that SIMDe 0.7.4 lacks.
+// AVX-512 intrinsics by SIMDe, for kernels/cpu/simd_avx512.h on a CPU without them, and the few
+// that SIMDe 0.7.4 lacks.
 #pragma once
 
 #include <simde/x86/avx512.h>
@@ -45,7 +46,8 @@ inline simde__m512 ShuffleLanes(simde__m512 a, simde__m512 b, int choice) {
   std::memcpy(from[0], &a, sizeof a);
   std::memcpy(from[1], &b, sizeof b);
   for (int lane = 0; lane < 4; ++lane) {
-    std::memcpy(to + 4 * lane, from[lane / 2] + 4 * ((choice >> (2 * lane)) & 3), 4 * sizeof(float));
+    std::memcpy(to + 4 * lane, from[lane / 2] + 4 * ((choice >> (2 * lane)) & 3),
+                4 * sizeof(float));
   }
   return simde_mm512_loadu_ps(to);
 }

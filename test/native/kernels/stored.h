@@ -34,9 +34,11 @@ inline Stored Store(const std::vector<float>& values, cpu::DType type) {
   stored.bytes.resize(values.size() * sizeof(uint16_t));
   for (size_t i = 0; i < values.size(); ++i) {
     const bool half = type == cpu::DType::kF16;
-    const uint16_t bits = half ? reference::NearestF16(values[i]) : reference::NearestBf16(values[i]);
+    const uint16_t bits =
+        half ? reference::NearestF16(values[i]) : reference::NearestBf16(values[i]);
     std::memcpy(stored.bytes.data() + i * sizeof bits, &bits, sizeof bits);
-    stored.values[i] = static_cast<float>(half ? reference::F16Value(bits) : reference::Bf16Value(bits));
+    stored.values[i] =
+        static_cast<float>(half ? reference::F16Value(bits) : reference::Bf16Value(bits));
   }
   return stored;
 }

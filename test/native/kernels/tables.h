@@ -1,4 +1,5 @@
-// The instruction sets under test: those of this CPU, or AVX-512 emulated by SIMDe in the test that says so.
+// The instruction sets under test: those of this CPU, or AVX-512 emulated by SIMDe in the test that
+// says so.
 #pragma once
 
 #include <vector>

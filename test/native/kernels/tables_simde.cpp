@@ -2,6 +2,8 @@
 
 namespace longsight::test {
 
-std::vector<const cpu::OpTable*> TablesUnderTest() { return {&cpu::kAvx512Bf16Ops, &cpu::kAvx512Ops}; }
+std::vector<const cpu::OpTable*> TablesUnderTest() {
+  return {&cpu::kAvx512Bf16Ops, &cpu::kAvx512Ops};
+}
 
 }  // namespace longsight::test

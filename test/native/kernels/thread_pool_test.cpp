@@ -1,4 +1,5 @@
-// ThreadPool: every task once, on a valid thread, in calls that follow each other closely or after a sleep.
+// ThreadPool: every task once, on a valid thread, in calls that follow each other closely or after
+// a sleep.
 #include "cpu/thread_pool.h"
 
 #include <atomic>
@@ -23,7 +24,8 @@ void TestEveryTaskOnce(int threads) {
       if (thread < 0 || thread >= pool.threads()) thread_in_range = false;
     });
     for (int64_t task = 0; task < tasks; ++task) {
-      Check(counts[static_cast<size_t>(task)] == 1, "a task ran " + std::to_string(counts[static_cast<size_t>(task)]) + " times");
+      Check(counts[static_cast<size_t>(task)] == 1,
+            "a task ran " + std::to_string(counts[static_cast<size_t>(task)]) + " times");
     }
     Check(thread_in_range, "thread out of range");
     if (round % 500 == 499) std::this_thread::sleep_for(std::chrono::milliseconds(2));
@@ -59,8 +61,10 @@ void TestScratch() {
   std::memset(pool.Scratch(0), 1, cpu::ThreadPool::kScratchBytes);
   std::memset(pool.Scratch(1), 2, cpu::ThreadPool::kScratchBytes);
   std::memset(pool.SharedScratch(), 3, 2 * cpu::ThreadPool::kSharedScratchBytesPerThread);
-  Check(static_cast<unsigned char*>(pool.Scratch(0))[cpu::ThreadPool::kScratchBytes - 1] == 1, "scratch overlaps");
-  Check(static_cast<unsigned char*>(pool.Scratch(1))[cpu::ThreadPool::kScratchBytes - 1] == 2, "scratch overlaps");
+  Check(static_cast<unsigned char*>(pool.Scratch(0))[cpu::ThreadPool::kScratchBytes - 1] == 1,
+        "scratch overlaps");
+  Check(static_cast<unsigned char*>(pool.Scratch(1))[cpu::ThreadPool::kScratchBytes - 1] == 2,
+        "scratch overlaps");
   Check(reinterpret_cast<uintptr_t>(pool.Scratch(1)) % 64 == 0, "scratch is not aligned");
 }
 
