@@ -14,7 +14,7 @@ import os
 import random
 import re
 
-# Packages that the evaluation reads. Nothing of them, nor of their close relatives, is ever trained on.
+# What the evaluation reads (test/eval/held-out.ts): packages of these very names are never trained on.
 HELD_OUT = re.compile(r"(^|[/@])(eslint|fast-check|node-addon-api|longsight|tar)(@|-[0-9]|/|$)")
 
 EXTENSIONS = {
