@@ -3,38 +3,14 @@
  * where things are defined in packages that it was never trained on, the way a user would, and prints how often file and
  * line were right, and how often an absent name was told to be absent.
  */
-import { readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { startNativeEngine } from "../../daemon/engine/native-engine.ts";
-import { scanRepository } from "../../daemon/repository/index.ts";
-import { LongsightService } from "../../daemon/sessions/service.ts";
-import { heldOutPackages, makeRepository } from "./held-out.ts";
-import { makeQuestions, type PackedText, type Question } from "./questions.ts";
+import { Evaluation, type Row, type Score, startService } from "./evaluate.ts";
+import { heldOutPackages } from "./held-out.ts";
 import { Random } from "./random.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const answerTokens = 64;
-/** What the daemon keeps free of the context for question and answer, about. */
-const reservedTokens = 600;
-/** Of one context: more repositories of the same package are drawn when more are wanted. */
-const questionsPerRepository = 34;
-
-interface Score {
-  asked: number;
-  right: number;
-}
-
-interface Row {
-  readonly contextTokens: number;
-  readonly package: string;
-  readonly definitions: Score;
-  /** The right file, on whatever line. */
-  readonly files: Score;
-  readonly absent: Score;
-  readonly seconds: number;
-}
 
 const { values } = parseArgs({
   options: {
@@ -49,102 +25,14 @@ const { values } = parseArgs({
 });
 
 const model = path.resolve(values.model);
-const service = new LongsightService({
-  modelsDir: path.join(root, "models"),
-  defaultModel: model,
-  cacheDir: null,
-  logFile: "",
-  version: "eval",
-  device: "auto",
-  threads: 0,
-  log: { info: () => undefined, error: (text) => process.stderr.write(`${text}\n`) },
-  startEngine: () =>
-    startNativeEngine({ workerPath: path.join(root, "dist", "native-worker.js"), onLog: () => undefined }),
+const service = startService(root, model);
+const evaluation = new Evaluation(root, service, model, (line) => {
+  if (values.verbose) process.stderr.write(`${line}\n`);
 });
-
-async function evaluateLength(contextTokens: number): Promise<Row[]> {
-  const rows: Row[] = [];
-  for (const [index, heldOut] of heldOutPackages.entries()) {
-    const random = new Random(Number(values.seed) * 1000 + index + contextTokens);
-    const wanted = {
-      definitions: share(Number(values.definitions), index),
-      absent: share(Number(values.absent), index),
-    };
-    const row: Row = {
-      contextTokens,
-      package: heldOut.name,
-      definitions: { asked: 0, right: 0 },
-      files: { asked: 0, right: 0 },
-      absent: { asked: 0, right: 0 },
-      seconds: 0,
-    };
-    const startedAt = performance.now();
-    for (let repositories = 0; repositories < 40 && row.definitions.asked < wanted.definitions; repositories += 1) {
-      const repository = await makeRepository(root, heldOut, contextTokens - reservedTokens, random);
-      if (repository === null) break;
-      try {
-        const files = await filesInContext(repository, contextTokens);
-        const questions = makeQuestions(
-          files,
-          {
-            definitions: Math.min(questionsPerRepository, wanted.definitions - row.definitions.asked),
-            absent: Math.min(Math.ceil(questionsPerRepository / 4), wanted.absent - row.absent.asked),
-          },
-          random,
-        );
-        for (const question of questions) await judge(question, repository, contextTokens, row);
-      } finally {
-        await rm(repository, { recursive: true, force: true });
-      }
-    }
-    if (row.definitions.asked > 0) rows.push({ ...row, seconds: (performance.now() - startedAt) / 1000 });
-  }
-  return rows;
-}
-
-/** What the daemon itself puts into the context: the files it lists less those that it leaves out. */
-async function filesInContext(repository: string, contextTokens: number): Promise<PackedText[]> {
-  const signal = new AbortController().signal;
-  const { context } = await service.open({ repository, model, contextTokens }, { signal, report: () => undefined });
-  if (context.leftOut.length < context.leftOutCount) throw new Error("more files are left out than the daemon lists");
-  const leftOut = new Set(context.leftOut.map((entry) => entry.path));
-  const { files } = await scanRepository(repository);
-  return Promise.all(
-    files
-      .filter((file) => !leftOut.has(file.path))
-      .map(async ({ path: name }) => ({ path: name, text: await readFile(path.join(repository, name), "utf8") })),
-  );
-}
-
-async function judge(question: Question, repository: string, contextTokens: number, row: Row): Promise<void> {
-  const signal = new AbortController().signal;
-  const record = await service.ask(
-    { repository, model, question: question.text, contextTokens, maxTokens: answerTokens },
-    { signal, report: () => undefined, piece: () => undefined },
-  );
-  const cited = record.citations[0];
-  if (question.kind === "absent") {
-    count(row.absent, cited === undefined);
-  } else {
-    const { definition } = question;
-    count(row.files, cited?.path === definition.path);
-    count(row.definitions, cited?.path === definition.path && cited.line === definition.line);
-  }
-  if (values.verbose) {
-    const expected =
-      question.kind === "absent" ? "absent" : `${question.definition.path}:${String(question.definition.line)}`;
-    process.stderr.write(`${question.text} | ${expected} | ${record.answer.replaceAll("\n", " ")}\n`);
-  }
-}
 
 function share(count: number, index: number): number {
   const size = heldOutPackages.length;
   return Math.floor(count / size) + (index < count % size ? 1 : 0);
-}
-
-function count(score: Score, right: boolean): void {
-  score.asked += 1;
-  if (right) score.right += 1;
 }
 
 function percent({ asked, right }: Score): string {
@@ -157,7 +45,17 @@ function sum(scores: readonly Score[]): Score {
 
 const rows: Row[] = [];
 try {
-  for (const length of values.lengths.split(",").map(Number)) rows.push(...(await evaluateLength(length)));
+  for (const length of values.lengths.split(",").map(Number)) {
+    for (const [index, heldOut] of heldOutPackages.entries()) {
+      const wanted = {
+        definitions: share(Number(values.definitions), index),
+        absent: share(Number(values.absent), index),
+      };
+      const random = new Random(Number(values.seed) * 1000 + index + length);
+      const row = await evaluation.evaluate(heldOut, length, wanted, random);
+      if (row !== null) rows.push(row);
+    }
+  }
 } finally {
   await service.close();
 }
