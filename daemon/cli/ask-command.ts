@@ -3,7 +3,7 @@ import type { AskRecord } from "../protocol/ask.ts";
 import type { DaemonClient } from "./daemon-client.ts";
 import type { AskArguments } from "./arguments.ts";
 import { createProgressView } from "./progress-view.ts";
-import { renderCitations, renderContext, renderTimings } from "./render-answer.ts";
+import { renderCitations, renderContext, renderTimings, renderUnread } from "./render-answer.ts";
 import { readTarget } from "./target.ts";
 
 export async function askCommand(client: DaemonClient, args: AskArguments, question: string): Promise<void> {
@@ -52,7 +52,7 @@ export async function askOnce(
     view.clear();
     if (!args.json) {
       process.stdout.write(`${record.answer.slice(written.length).trimEnd()}\n`);
-      process.stdout.write(renderCitations(record));
+      process.stdout.write(`${renderCitations(record)}${renderUnread(record)}`);
       process.stderr.write(`${renderContext(record.context)}${renderTimings(record)}`);
     }
     return record;

@@ -14,6 +14,14 @@ export function renderCitations(record: AskRecord): string {
   return [...lines].map((line) => `${line}\n`).join("");
 }
 
+/** A "not found" speaks for what was read; when the budget left files out, that stands beside it. Empty otherwise. */
+export function renderUnread({ citations, context }: AskRecord): string {
+  const unread = context.leftOut.filter(({ reason }) => reason === "budget" || reason === "truncated").length;
+  if (citations.length > 0 || unread === 0) return "";
+  const files = unread === 1 ? "1 file" : `${count(unread)} files`;
+  return `  (${files} did not fit and had no say: ask about a folder with --repo DIR, or raise --context)\n`;
+}
+
 export function renderTimings({ timings, mode, stopReason }: AskRecord): string {
   const parts = [
     `first token after ${duration(timings.firstTokenMs)}`,
