@@ -1,5 +1,4 @@
 import { AnchorTokenAnswer } from "./anchor-token-answer.ts";
-import { askedNames } from "./asked-names.ts";
 import { CitationChecker, type Citation } from "./citation-checker.ts";
 import type { PackedRepository } from "./packed-repository.ts";
 import type { PromptModel } from "./prompt-model.ts";
@@ -34,7 +33,7 @@ export interface AnswerReader {
 
 /** Reads generated ids as an answer with citations that are checked against the files as they are now. */
 export function openAnswer({ model, pack, question, overlays, onText }: AnswerOptions): AnswerReader {
-  const checker = new CitationChecker(pack, askedNames(question), overlays);
+  const checker = new CitationChecker(pack, question, overlays);
   const { tokenizer, anchors, profile } = model;
   return anchors
     ? new AnchorTokenAnswer({ tokenizer, anchors, blockLines: profile.blockLines, checker, onText })

@@ -12,17 +12,24 @@ const questionWords = new Set(
 
 const marked = /[`"'\u201C\u2018]([A-Za-z_$][\w$.:-]*)(?:\(\))?[`"'\u201D\u2019]/g;
 const identifier = /[A-Za-z_$][\w$]*/g;
+const codeLike = /[a-z][A-Z]|[A-Za-z]\d|[_$]|^[A-Z][A-Z0-9]+$/;
 
 /**
- * The names that a question asks for, best first: those in quotes or backticks; else those that are spelled as only code is
- * (inner capitals, digits, underscores); else the words that are no usual part of a question.
+ * The names that a question spells as code: those in quotes or backticks; else those with inner capitals, digits or
+ * underscores. A question without any may still ask for a name; see askedNames.
  */
-export function askedNames(question: string): string[] {
+export function codeNames(question: string): string[] {
   const quoted = Array.from(question.matchAll(marked), (match) => match[1] ?? "").map(lastPart);
-  if (quoted.length > 0) return quoted;
+  const words = quoted.length > 0 ? quoted : Array.from(question.matchAll(identifier), (match) => match[0]);
+  const names = quoted.length > 0 ? words : words.filter((word) => codeLike.test(word));
+  return names.filter((name) => name.length > 2);
+}
+
+/** The names that a question asks for: those spelled as code, else the words that are no usual part of a question. */
+export function askedNames(question: string): string[] {
+  const names = codeNames(question);
+  if (names.length > 0) return names;
   const words = Array.from(question.matchAll(identifier), (match) => match[0]);
-  const codeLike = words.filter((word) => /[a-z][A-Z]|[A-Za-z]\d|[_$]|^[A-Z][A-Z0-9]+$/.test(word));
-  if (codeLike.length > 0) return codeLike;
   return words.filter((word) => word.length > 2 && !questionWords.has(word.toLowerCase()));
 }
 

@@ -1,4 +1,5 @@
 import { readSourceText } from "../repository/index.ts";
+import { askedNames, codeNames, holdsName } from "./asked-names.ts";
 import { splitLines } from "./blocks.ts";
 import { locateQuote, type LineRange } from "./locate-quote.ts";
 import type { PackedFile, PackedRepository } from "./packed-repository.ts";
@@ -30,14 +31,15 @@ interface CurrentFile {
 export class CitationChecker {
   readonly #pack: PackedRepository;
   readonly #names: readonly string[];
+  readonly #codeNames: readonly string[];
   readonly #overlays: ReadonlyMap<string, string> | undefined;
   readonly #files = new Map<string, Promise<CurrentFile | null>>();
   readonly #byPath: ReadonlyMap<string, PackedFile>;
 
-  /** @param names what the question asks for */
-  constructor(pack: PackedRepository, names: readonly string[], overlays: ReadonlyMap<string, string> | undefined) {
+  constructor(pack: PackedRepository, question: string, overlays: ReadonlyMap<string, string> | undefined) {
     this.#pack = pack;
-    this.#names = names;
+    this.#names = askedNames(question);
+    this.#codeNames = codeNames(question);
     this.#overlays = overlays;
     this.#byPath = new Map(pack.files.map((file) => [file.path, file]));
   }
@@ -57,9 +59,18 @@ export class CitationChecker {
     if (current === null) {
       return { path, line: Math.max(1, range.first), verified: false, stale: true, quote: shown, lineText: null };
     }
-    const { line, verified } = locateQuote(current.lines, range, quote, this.#names);
+    const located = locateQuote(current.lines, range, quote, this.#names);
+    const { line } = located;
+    const verified = located.verified && this.#isAboutWhatWasAsked(path, current.lines);
     const lineText = verified ? toPlainText(current.lines[line - 1] ?? "").trim() : null;
     return { path, line, verified, stale: current.hash !== file.hash, quote: shown, lineText };
+  }
+
+  /** A file that never mentions the name that was asked for, spelled as code, cannot be where the answer is. */
+  #isAboutWhatWasAsked(path: string, lines: readonly string[]): boolean {
+    const names = this.#codeNames;
+    if (names.length === 0) return true;
+    return names.some((name) => path.includes(name) || lines.some((line) => holdsName(line, name)));
   }
 
   async #read(path: string): Promise<CurrentFile | null> {

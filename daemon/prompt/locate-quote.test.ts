@@ -80,3 +80,12 @@ test("plain text keeps letters, tabs and line ends of any language", () => {
   expect(toPlainText("a\tb\nc\u00e9\u4e2d\ud83d\ude00")).toBe("a\tb\nc\u00e9\u4e2d\ud83d\ude00");
   expect(toPlainText("\u001b[2J\u0000\u202eab\u200b\u009b")).toBe("[2Jab");
 });
+
+test("a wrong line of the cited ones gives way to the one with the asked name; a quoted comment does not", () => {
+  const code = ["// opens the file", "function other() {", "function wanted() {", "#define WANTED_TOO 1", "}"];
+  const all = { first: 1, last: 5 };
+  expect(locateQuote(code, all, "function other() {", ["wanted"])).toEqual({ line: 3, verified: true });
+  expect(locateQuote(code, all, "function other() {", ["WANTED_TOO"])).toEqual({ line: 4, verified: true });
+  expect(locateQuote(code, all, "// opens the file", ["wanted"])).toEqual({ line: 1, verified: true });
+  expect(locateQuote(code, all, "function other() {", ["absent"])).toEqual({ line: 2, verified: true });
+});

@@ -4,7 +4,7 @@ import path from "node:path";
 import { startNativeEngine } from "../../daemon/engine/native-engine.ts";
 import { scanRepository } from "../../daemon/repository/index.ts";
 import { LongsightService } from "../../daemon/sessions/service.ts";
-import { type HeldOut, makeRepository } from "./held-out.ts";
+import { type HeldOut, makeRepository, namesElsewhere } from "./held-out.ts";
 import { makeQuestions, type PackedText, type Question } from "./questions.ts";
 import type { Random } from "./random.ts";
 
@@ -25,7 +25,10 @@ export interface Row {
   readonly definitions: Score;
   /** The right file, on whatever line. */
   readonly files: Score;
+  /** Told to be absent. */
   readonly absent: Score;
+  /** Near misses that were told to be absent, or whose citation the daemon marked as not verified. */
+  readonly nearMisses: Score;
   readonly seconds: number;
 }
 
@@ -74,9 +77,11 @@ export class Evaluation {
       definitions: { asked: 0, right: 0 },
       files: { asked: 0, right: 0 },
       absent: { asked: 0, right: 0 },
+      nearMisses: { asked: 0, right: 0 },
       seconds: 0,
     };
     const startedAt = performance.now();
+    const foreignNames = await namesElsewhere(this.#root, heldOut);
     for (let repositories = 0; repositories < 40 && row.definitions.asked < wanted.definitions; repositories += 1) {
       const repository = await makeRepository(this.#root, heldOut, contextTokens - reservedTokens, random);
       if (repository === null) break;
@@ -86,7 +91,7 @@ export class Evaluation {
           definitions: Math.min(questionsPerRepository, wanted.definitions - row.definitions.asked),
           absent: Math.min(Math.ceil(questionsPerRepository / 4), wanted.absent - row.absent.asked),
         };
-        for (const question of makeQuestions(files, counts, random)) {
+        for (const question of makeQuestions(files, foreignNames, counts, random)) {
           await this.#judge(question, repository, contextTokens, row);
         }
       } finally {
@@ -120,15 +125,17 @@ export class Evaluation {
       { signal, report: () => undefined, piece: () => undefined },
     );
     const cited = record.citations[0];
-    if (question.kind === "absent") {
-      count(row.absent, cited === undefined);
-    } else {
+    if (question.kind === "absent") count(row.absent, cited === undefined);
+    else if (question.kind === "near-miss") count(row.nearMisses, cited?.verified !== true);
+    else {
       const { definition } = question;
       count(row.files, cited?.path === definition.path);
       count(row.definitions, cited?.path === definition.path && cited.line === definition.line);
     }
     const expected =
-      question.kind === "absent" ? "absent" : `${question.definition.path}:${String(question.definition.line)}`;
+      question.kind !== "definition"
+        ? question.kind
+        : `${question.definition.path}:${String(question.definition.line)}`;
     this.#trace(`${question.text} | ${expected} | ${record.answer.replaceAll("\n", " ")}`);
   }
 }

@@ -2,9 +2,10 @@
  * The packages that training never saw (training/corpus.py leaves them out), cut into repositories of about the size of
  * a context: three that come with `npm ci`, at the versions of package-lock.json, and this project itself.
  */
-import { cp, mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
+import { findDefinitions } from "./definitions.ts";
 import type { Random } from "./random.ts";
 
 export interface HeldOut {
@@ -20,6 +21,22 @@ export const heldOutPackages: readonly HeldOut[] = [
   { name: "longsight", folder: "daemon", extension: /(?<!\.test)\.ts$/ },
   { name: "longsight native", folder: "native", extension: /\.(?:h|cpp)$/ },
 ];
+
+/** Names that the other packages define, for questions about what is not there. */
+export async function namesElsewhere(root: string, heldOut: HeldOut): Promise<string[]> {
+  const names = new Set<string>();
+  for (const other of heldOutPackages) {
+    if (other === heldOut) continue;
+    const folder = path.join(root, other.folder);
+    for (const name of (await readdir(folder, { recursive: true })).sort()) {
+      if (!other.extension.test(name)) continue;
+      const text = await readFile(path.join(folder, name), "utf8");
+      // Long names are names in any repository; short ones are words.
+      for (const found of findDefinitions(name, text)) if (found.name.length > 7) names.add(found.name);
+    }
+  }
+  return [...names];
+}
 
 /** Code has some 3.3 bytes a token; a group stays somewhat under the context, so that the pack drops little. */
 const bytesPerToken = 2.9;

@@ -1,7 +1,7 @@
 /**
  * `npm run eval:bundled [-- --lengths 8192,32768 --definitions 200 --absent 50 --model DIR --json]`: asks the bundled model
  * where things are defined in packages that it was never trained on, the way a user would, and prints how often file and
- * line were right, and how often an absent name was told to be absent.
+ * line were right, and how often a name that is not there was told to be absent.
  */
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -62,7 +62,10 @@ try {
 if (values.json) {
   process.stdout.write(`${JSON.stringify({ model: path.basename(model), rows })}\n`);
 } else {
-  const lines = ["| context | package | file and line | file | absent told | seconds |", "|---|---|---|---|---|---|"];
+  const lines = [
+    "| context | package | file and line | file | absent told | near miss told or marked | seconds |",
+    "|---|---|---|---|---|---|---|",
+  ];
   for (const length of new Set(rows.map((row) => row.contextTokens))) {
     const group = rows.filter((row) => row.contextTokens === length);
     const all: Row = {
@@ -71,10 +74,17 @@ if (values.json) {
       definitions: sum(group.map((row) => row.definitions)),
       files: sum(group.map((row) => row.files)),
       absent: sum(group.map((row) => row.absent)),
+      nearMisses: sum(group.map((row) => row.nearMisses)),
       seconds: group.reduce((total, row) => total + row.seconds, 0),
     };
     for (const row of [...group, all]) {
-      const cells = [percent(row.definitions), percent(row.files), percent(row.absent), row.seconds.toFixed(0)];
+      const cells = [
+        percent(row.definitions),
+        percent(row.files),
+        percent(row.absent),
+        percent(row.nearMisses),
+        row.seconds.toFixed(0),
+      ];
       lines.push(`| ${length.toLocaleString("en-US")} | ${row.package} | ${cells.join(" | ")} |`);
     }
   }

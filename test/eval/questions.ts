@@ -5,32 +5,46 @@ import type { Random } from "./random.ts";
 
 export type Question =
   | { readonly kind: "definition"; readonly text: string; readonly definition: Definition }
-  | { readonly kind: "absent"; readonly text: string; readonly name: string };
+  /** A name that another package defines. */
+  | { readonly kind: "absent"; readonly text: string }
+  /** A name made of halves of two that are there: hard to tell from either. */
+  | { readonly kind: "near-miss"; readonly text: string };
 
 export interface PackedText {
   readonly path: string;
   readonly text: string;
 }
 
+export interface QuestionCounts {
+  readonly definitions: number;
+  /** As many near misses are asked, too. */
+  readonly absent: number;
+}
+
+/** @param foreignNames defined elsewhere; those that `files` mention are not asked about */
 export function makeQuestions(
   files: readonly PackedText[],
-  counts: { readonly definitions: number; readonly absent: number },
+  foreignNames: readonly string[],
+  counts: QuestionCounts,
   random: Random,
 ): Question[] {
-  const all = definedOnce(files.flatMap(({ path, text }) => findDefinitions(path, text)));
-  const questions: Question[] = random
-    .shuffle(all)
-    .slice(0, counts.definitions)
-    .map((definition) => ({ kind: "definition", text: ask(random, definition.name), definition }));
-  if (all.length === 0) return questions;
+  const defined = definedOnce(files.flatMap(({ path, text }) => findDefinitions(path, text)));
+  if (defined.length === 0) return [];
   const everything = files.map(({ text }) => text).join("\n");
-  for (let made = 0; made < counts.absent;) {
-    const name = absentName(random, all);
-    if (everything.includes(name)) continue;
-    questions.push({ kind: "absent", text: ask(random, name), name });
-    made += 1;
+  const foreign = random.shuffle(foreignNames).filter((name) => !everything.includes(name));
+  const nearMisses = new Set<string>();
+  for (let tries = 0; tries < 100 * counts.absent && nearMisses.size < counts.absent; tries += 1) {
+    const name = nearMiss(random, defined);
+    if (!everything.includes(name)) nearMisses.add(name);
   }
-  return questions;
+  return [
+    ...random
+      .shuffle(defined)
+      .slice(0, counts.definitions)
+      .map((definition): Question => ({ kind: "definition", text: ask(random, definition.name), definition })),
+    ...foreign.slice(0, counts.absent).map((name): Question => ({ kind: "absent", text: ask(random, name) })),
+    ...[...nearMisses].map((name): Question => ({ kind: "near-miss", text: ask(random, name) })),
+  ];
 }
 
 function ask(random: Random, name: string): string {
@@ -38,8 +52,7 @@ function ask(random: Random, name: string): string {
   return random.pick(phrasings.test.where).replace("{x}", shown);
 }
 
-/** A plausible name: words of two real ones, joined anew. */
-function absentName(random: Random, definitions: readonly Definition[]): string {
+function nearMiss(random: Random, definitions: readonly Definition[]): string {
   const words = (name: string): string[] => name.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+/g) ?? [name];
   const first = words(random.pick(definitions).name);
   const second = words(random.pick(definitions).name);

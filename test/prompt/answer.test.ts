@@ -137,6 +137,25 @@ test("absent, nothing at all, and places that are not in the context", async () 
   }
 });
 
+test("a line that stands there does not answer for a name that its file never mentions", async () => {
+  const prepared = await prepare();
+  const missed = await read(
+    prepared,
+    "where is findAnchors defined?",
+    [0, 0],
+    "export function findAnchor(id: number): Anchor {",
+  );
+  expect(missed.answer.citations[0]).toMatchObject({ path: "src/first.ts", line: 3, verified: false });
+  expect(missed.answer.text).toMatch(/\(not verified\)$/);
+  const found = await read(
+    prepared,
+    "where is `findAnchor` defined?",
+    [0, 0],
+    "export function findAnchor(id: number): Anchor {",
+  );
+  expect(found.answer.citations[0]).toMatchObject({ line: 3, verified: true });
+});
+
 test("a file that changed since: found where the line is now, or unverified; stale in either case", async () => {
   const prepared = await prepare();
   writeFiles(prepared.root, { "src/first.ts": `// one more line\n${files["src/first.ts"]}` });
