@@ -7,8 +7,8 @@
 //   mkdir /tmp/llama-cpp && cd /tmp/llama-cpp && npm init -y && npm install --ignore-scripts node-llama-cpp@3.22.1
 //   node native/bench/peer/llama_cpp.mjs --from /tmp/llama-cpp --lengths 4096,16384
 //
-// One difference remains when the figures are laid side by side: of the last layer ours computes only K and V,
-// llama.cpp also its attention.
+// On AVX2 compare with `--weights f16 --kv f16`, there about three times as fast as bf16. One difference remains when the
+// figures are laid side by side: of the last layer ours computes only K and V, llama.cpp also its attention.
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import path from "node:path";
