@@ -28,7 +28,8 @@ double VisiblePairs(const Shape& s) {
   return pairs;
 }
 
-Row MeasureAttention(const BenchContext& c, const char* kernel, const Shape& s, Limit limit) {
+Row MeasureAttention(const BenchContext& c, const char* kernel, const Shape& s, Limit limit,
+                     bool round_activations) {
   const std::vector<float> q = RandomFloats(s.rows * s.heads * s.head_size, 1.0f);
   const std::vector<uint16_t> k = RandomBf16(s.tokens * s.kv_heads * s.head_size, 1.0f);
   const std::vector<uint16_t> v = RandomBf16(s.tokens * s.kv_heads * s.head_size, 1.0f);
@@ -49,6 +50,7 @@ Row MeasureAttention(const BenchContext& c, const char* kernel, const Shape& s, 
           s.tokens, 0};
   p.out = out.data();
   p.lse = lse.data();
+  p.round_activations = round_activations;
   const double work = limit == Limit::kRead
                           ? 4.0 * static_cast<double>(s.tokens * s.kv_heads * s.head_size)
                           : 4.0 * VisiblePairs(s) * static_cast<double>(s.heads * s.head_size);
@@ -66,11 +68,16 @@ void BenchAttention(const BenchContext& c, std::vector<Row>& rows) {
                                    {2048, 8192, 8, 2, 128, 0},
                                    {4096, 32768, 8, 2, 64, 1024}});
   }
-  for (const Shape& s : prefill) rows.push_back(MeasureAttention(c, "attention", s, Limit::kFma));
+  for (const Shape& s : prefill) {
+    rows.push_back(MeasureAttention(c, "attention", s, Limit::kFma, false));
+    if (c.meter.HasBf16Dot()) {
+      rows.push_back(MeasureAttention(c, "attention, bf16", s, Limit::kBf16Dot, true));
+    }
+  }
   std::vector<Shape> decode = {{1, 262144, 8, 2, 64, 0}};
   if (!c.quick) decode.insert(decode.end(), {{1, 65536, 32, 8, 128, 0}, {1, 65536, 8, 8, 128, 0}});
   for (const Shape& s : decode)
-    rows.push_back(MeasureAttention(c, "attention, decode", s, Limit::kRead));
+    rows.push_back(MeasureAttention(c, "attention, decode", s, Limit::kRead, false));
 }
 
 }  // namespace longsight::bench

@@ -130,7 +130,20 @@ inline void DecodeAttention(ThreadPool& pool, const AttentionParams& p, int64_t 
   }
 }
 
-template <class S>
+template <class S, class Units>
+inline void TiledAttention(ThreadPool& pool, const AttentionParams& p, int64_t shared_bytes) {
+  const AttentionPlan plan =
+      PlanAttention(p, AttentionTiles<S>::BlockRows(p.head_size), pool.threads(), shared_bytes);
+  RunPlan(pool, p, plan,
+          [&](int64_t kv_head, int64_t begin, int64_t end, KeyRange keys, void* scratch,
+              const PartialAttention* partial) {
+            AttentionBlock<S, Units> block(p, kv_head, begin, end, scratch);
+            RunBlock(block, keys, partial);
+          });
+}
+
+// PairDot: the instruction set's bf16 dot product, or void where it has none.
+template <class S, class PairDot>
 void AttentionFor(ThreadPool& pool, const AttentionParams& p) {
   if (p.rows <= 0) return;
   const int64_t shared_bytes =
@@ -139,14 +152,11 @@ void AttentionFor(ThreadPool& pool, const AttentionParams& p) {
     if (p.kv.type == DType::kBF16) return DecodeAttention<S, DType::kBF16>(pool, p, shared_bytes);
     return DecodeAttention<S, DType::kF32>(pool, p, shared_bytes);
   }
-  const AttentionPlan plan =
-      PlanAttention(p, AttentionTiles<S>::BlockRows(p.head_size), pool.threads(), shared_bytes);
-  RunPlan(pool, p, plan,
-          [&](int64_t kv_head, int64_t begin, int64_t end, KeyRange keys, void* scratch,
-              const PartialAttention* partial) {
-            AttentionBlock<S> block(p, kv_head, begin, end, scratch);
-            RunBlock(block, keys, partial);
-          });
+  if constexpr (!__is_same(PairDot, void)) {
+    using Paired = PairedTile<S, PairDot>;
+    if (Paired::Fits(p)) return TiledAttention<S, Paired>(pool, p, shared_bytes);
+  }
+  TiledAttention<S, WidenedTile<S>>(pool, p, shared_bytes);
 }
 
 }  // namespace longsight::cpu

@@ -4,12 +4,16 @@
 //   scores[key][lane] = K[key][:] . Q[:][lane]   and   out[dim][lane] += V[key][dim] * p[key][lane]
 // both broadcast K and V as they lie in memory: neither is transposed, maxima and sums run straight
 // down the lanes, and p is used where the first product left it.
+//
+// Both products run on 32-bit units (dot.h): fp32 values, or pairs of bf16 where the instruction
+// set has their dot product. Pairs lie along the summed dimension: along the head in the first
+// product, along the keys in the second.
 #pragma once
 
 #include "attention_merge.h"
+#include "attention_units.h"
 #include "dot.h"
 #include "exp2.h"
-#include "load.h"
 #include "thread_pool.h"
 
 namespace longsight::cpu {
@@ -33,7 +37,7 @@ struct AttentionTiles {
   // spreads it over the sets of L1.
   static constexpr int64_t RowStride(int64_t head_size) { return head_size + 16; }
 
-  static_assert(kKeys % kMr == 0);
+  static_assert(kKeys % kMr == 0 && kMr % 2 == 0);
 };
 
 // One block's working set, laid out in a thread's scratch.
@@ -60,11 +64,11 @@ struct AttentionScratch {
     row = take(T::kMaxHeadSize);
   }
 
-  float* q;       // [panels][head_size][kLanes]
+  float* q;       // [panels][units of the head][kLanes]
   float* out;     // [panels][head_size][kLanes], not yet divided by sum
-  float* k;       // [kKeys][head_size], RowStride apart
-  float* v;       // [kKeys][head_size], RowStride apart
-  float* scores;  // [kKeys][kLanes]
+  float* k;       // [kKeys][units of the head], RowStride apart
+  float* v;       // [units of the keys][head_size], RowStride apart
+  float* scores;  // [kKeys][kLanes]; then the weights, [units of the keys][kLanes]
   float* top;     // [lanes]: running maximum of the scaled scores, in units of log 2
   float* sum;     // [lanes]: sum of 2^(score - top)
   float* decay;   // [kLanes]: what the panel's earlier sums shrink by
@@ -76,12 +80,14 @@ static_assert((2 * 24576 + 2 * 128 * 272 + 128 * 48 + 2 * 384 + 2 * 256) * sizeo
               ThreadPool::kScratchBytes);
 
 // One block of stacked rows [row_begin, row_end) of a KV head against keys [keys.begin, keys.end)
-// of the view.
-template <class S>
+// of the view. Units: WidenedTile or PairedTile (attention_units.h).
+template <class S, class Units>
 class AttentionBlock {
   using V = typename S::V;
   using T = AttentionTiles<S>;
+  using Dot = typename Units::Dot;
   static constexpr int kNv = S::kAttentionVectors;
+  static constexpr int64_t kValues = Dot::kValuesPerUnit;
 
  public:
   AttentionBlock(const AttentionParams& p, int64_t kv_head, int64_t row_begin, int64_t row_end,
@@ -90,6 +96,7 @@ class AttentionBlock {
         kv_head_(kv_head),
         row_begin_(row_begin),
         row_end_(row_end),
+        head_units_(p.head_size / kValues),
         s_(scratch, p.head_size) {}
 
   // False when cancelled.
@@ -119,47 +126,60 @@ class AttentionBlock {
   }
 
  private:
+  // Of key `key`'s row in K and V, in elements.
+  int64_t Offset(int64_t key) const {
+    return key * p_.kv.row_stride + kv_head_ * p_.kv.head_stride;
+  }
+
   int64_t Panels() const { return CeilDiv(row_end_ - row_begin_, T::kLanes); }
 
   // Rows past the end are zero: their scores are 0, and nobody reads their result.
   void LoadQueries() {
-    const int64_t d = p_.head_size;
     for (int64_t lane = 0; lane < Panels() * T::kLanes; ++lane) {
       const int64_t i = row_begin_ + lane;
-      float* to = s_.q + lane / T::kLanes * d * T::kLanes + lane % T::kLanes;
+      float* to = s_.q + lane / T::kLanes * head_units_ * T::kLanes + lane % T::kLanes;
       if (i < row_end_) {
         const float* from =
             p_.q + StackedOffset(p_, kv_head_, i, p_.q_row_stride, p_.q_head_stride);
-        for (int64_t c = 0; c < d; ++c) to[c * T::kLanes] = from[c];
+        for (int64_t u = 0; u < head_units_; ++u) {
+          to[u * T::kLanes] = Units::QueryUnit(from + u * kValues);
+        }
       } else {
-        for (int64_t c = 0; c < d; ++c) to[c * T::kLanes] = 0.0f;
+        for (int64_t u = 0; u < head_units_; ++u) to[u * T::kLanes] = 0.0f;
       }
       s_.top[lane] = kMinusInfinity;
       s_.sum[lane] = 0.0f;
     }
-    std::memset(s_.out, 0, static_cast<size_t>(Panels() * T::kLanes * d) * sizeof(float));
+    std::memset(s_.out, 0,
+                static_cast<size_t>(Panels() * T::kLanes * p_.head_size) * sizeof(float));
   }
 
-  // Widens a tile; the rows that fill up the last register tile are zero.
+  // Loads a tile; the rows that fill up the last register tile are zero.
   [[gnu::noinline]] void LoadKeysAndValues(int64_t tile, int64_t count) {
-    const int64_t d = p_.head_size;
-    const int64_t stride = T::RowStride(d);
+    const int64_t stride = T::RowStride(p_.head_size);
     for (int64_t key = 0; key < count; ++key) {
-      const int64_t offset = (tile + key) * p_.kv.row_stride + kv_head_ * p_.kv.head_stride;
-      WidenRow<S>(ElementAt(p_.kv.k, p_.kv.type, offset), p_.kv.type, s_.k + key * stride, d);
-      WidenRow<S>(ElementAt(p_.kv.v, p_.kv.type, offset), p_.kv.type, s_.v + key * stride, d);
+      const int64_t offset = Offset(tile + key);
+      Units::LoadKey(p_, offset, s_.k + key * stride);
       // A head's rows lie apart, which the processor's own prefetchers follow badly.
       const int64_t ahead = offset + T::kKeys * p_.kv.row_stride;
       if (tile + key + T::kKeys < p_.kv.tokens) {
-        for (int64_t c = 0; c < d; c += 64 / ElementBytes(p_.kv.type)) {
+        for (int64_t c = 0; c < p_.head_size; c += 64 / ElementBytes(p_.kv.type)) {
           __builtin_prefetch(ElementAt(p_.kv.k, p_.kv.type, ahead + c), 0, 2);
           __builtin_prefetch(ElementAt(p_.kv.v, p_.kv.type, ahead + c), 0, 2);
         }
       }
     }
-    for (int64_t key = count; key < RoundUp(count, T::kMr); ++key) {
-      std::memset(s_.k + key * stride, 0, static_cast<size_t>(d) * sizeof(float));
-      std::memset(s_.v + key * stride, 0, static_cast<size_t>(d) * sizeof(float));
+    for (int64_t key = 0; key < count; key += kValues) {
+      const bool pair = kValues == 2 && key + 1 < count;
+      Units::LoadValues(p_, Offset(tile + key), pair ? Offset(tile + key + 1) : kNoKey,
+                        s_.v + key / kValues * stride);
+    }
+    const int64_t filled = RoundUp(count, T::kMr);
+    for (int64_t key = count; key < filled; ++key) {
+      std::memset(s_.k + key * stride, 0, static_cast<size_t>(head_units_) * sizeof(float));
+    }
+    for (int64_t unit = CeilDiv(count, kValues); unit < filled / kValues; ++unit) {
+      std::memset(s_.v + unit * stride, 0, static_cast<size_t>(p_.head_size) * sizeof(float));
     }
   }
 
@@ -185,9 +205,8 @@ class AttentionBlock {
   // scores[begin .. end) of the panel. Nothing but the tile is live in here and in Accumulate: a
   // maximum or a factor kept in a register would push one of its 12 sums out to memory.
   [[gnu::noinline]] void Score(int64_t panel, int64_t begin, int64_t end) {
-    const int64_t d = p_.head_size;
-    const int64_t stride = T::RowStride(d);
-    const float* q = s_.q + panel * d * T::kLanes;
+    const int64_t stride = T::RowStride(p_.head_size);
+    const float* q = s_.q + panel * head_units_ * T::kLanes;
     for (int64_t key = begin; key < end; key += T::kMr) {
       V acc[T::kMr][kNv];
 #pragma GCC unroll 16
@@ -195,7 +214,7 @@ class AttentionBlock {
 #pragma GCC unroll 8
         for (int j = 0; j < kNv; ++j) acc[i][j] = S::Zero();
       }
-      MultiplyTile<S, FmaDot<S>, T::kMr, kNv>(acc, s_.k + key * stride, stride, 1, q, d);
+      MultiplyTile<S, Dot, T::kMr, kNv>(acc, s_.k + key * stride, stride, 1, q, head_units_);
 #pragma GCC unroll 16
       for (int i = 0; i < T::kMr; ++i) {
 #pragma GCC unroll 8
@@ -229,7 +248,9 @@ class AttentionBlock {
     }
   }
 
-  // scores -> 2^(scaled score - new maximum); decay = 2^(old maximum - new maximum).
+  // scores -> 2^(scaled score - new maximum), in units; decay = 2^(old maximum - new maximum). Keys
+  // [begin, end) are whole register tiles, so their number is even; a pair's weights go where no
+  // score is still to be read.
   [[gnu::noinline]] void Exponentiate(int64_t panel, int64_t begin, int64_t end) {
     const V scale = S::Set1(p_.scale * 1.44269504088896341f);
     for (int j = 0; j < kNv; ++j) {
@@ -245,11 +266,16 @@ class AttentionBlock {
       const V base = S::WhereLe(new_top, S::Set1(-3e38f), S::Zero(), new_top);
       const V decay = Exp2<S>(S::Sub(old_top, base));
       V sum = S::Zero();
-      for (int64_t key = begin; key < end; ++key) {
-        float* at = column + key * T::kLanes;
-        const V weight = Exp2<S>(S::Sub(S::Mul(S::Load(at), scale), base));
-        S::Store(at, weight);
-        sum = S::Add(sum, weight);
+      const auto weight = [&](int64_t key) {
+        return Exp2<S>(S::Sub(S::Mul(S::Load(column + key * T::kLanes), scale), base));
+      };
+      for (int64_t key = begin; key < end; key += kValues) {
+        V weights[kValues];
+        for (int64_t i = 0; i < kValues; ++i) {
+          weights[i] = weight(key + i);
+          sum = S::Add(sum, weights[i]);
+        }
+        S::Store(column + key / kValues * T::kLanes, Units::WeightUnit(weights));
       }
       S::Store(running_sum, S::Fma(S::Load(running_sum), decay, sum));
       S::Store(s_.decay + j * S::kWidth, decay);
@@ -272,8 +298,9 @@ class AttentionBlock {
           acc[i][j] = S::Mul(S::Load(out + i * T::kLanes + j * S::kWidth), decay);
         }
       }
-      MultiplyTile<S, FmaDot<S>, T::kMr, kNv>(acc, s_.v + begin * stride + c, 1, stride,
-                                              s_.scores + begin * T::kLanes, end - begin);
+      MultiplyTile<S, Dot, T::kMr, kNv>(acc, s_.v + begin / kValues * stride + c, 1, stride,
+                                        s_.scores + begin / kValues * T::kLanes,
+                                        (end - begin) / kValues);
 #pragma GCC unroll 16
       for (int i = 0; i < T::kMr; ++i) {
 #pragma GCC unroll 8
@@ -296,6 +323,7 @@ class AttentionBlock {
 
   const AttentionParams& p_;
   const int64_t kv_head_, row_begin_, row_end_;
+  const int64_t head_units_;
   const AttentionScratch<S> s_;
 };
 

@@ -94,7 +94,8 @@ struct KvView {
 // lse[rows, heads] is the natural log of the sum of exp(scale * q.k) over it. A row that sees no
 // key gets out = 0 and lse = -inf. merge: out and lse already hold the result over earlier views;
 // the two are merged exactly by log-sum-exp. `cancel`, when set, is polled between tiles; the
-// result is then unusable and must be dropped.
+// result is then unusable and must be dropped. With `round_activations` and bf16 K and V, a backend
+// that has a bf16 dot product may round q and the softmax weights to bf16; sums stay fp32.
 struct AttentionParams {
   const float* q;
   int64_t q_row_stride, q_head_stride;
@@ -107,6 +108,7 @@ struct AttentionParams {
   int64_t out_row_stride, out_head_stride;
   float* lse;  // [rows, heads]
   bool merge = false;
+  bool round_activations = false;
   const std::atomic<bool>* cancel = nullptr;
 };
 void Attention(ThreadPool& pool, const AttentionParams& p);

@@ -18,7 +18,7 @@ constexpr OpTable MakeOpTable(const char* name) {
           .rms_norm = RmsNormFor<S>,
           .rope = RopeFor<S>,
           .swiglu = SwiGluFor<S>,
-          .attention = AttentionFor<S>,
+          .attention = AttentionFor<S, PairDot>,
           .convert = ConvertFor<S>,
           .embed = EmbedFor<S>};
 }

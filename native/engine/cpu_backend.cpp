@@ -140,6 +140,7 @@ class CpuBackend final : public Backend {
     p.out_head_stride = spec.head_size;
     p.lse = call.lse;
     p.merge = call.merge;
+    p.round_activations = !exact_;
     p.cancel = call.cancel;
     cpu::Attention(pool_, p);
   }
