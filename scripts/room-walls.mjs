@@ -24,6 +24,16 @@ export const mayImport = {
     "daemon/socket",
     "daemon/sessions",
   ],
+  // Asks the product from inside, as the server does, but without a socket.
+  "daemon/eval": [
+    "daemon/protocol",
+    "daemon/failure",
+    "daemon/repository",
+    "daemon/prompt",
+    "daemon/engine",
+    "daemon/sessions",
+    "training",
+  ],
   // A client like any other: it dials or starts the daemon, and then there is only the protocol.
   "daemon/cli": ["daemon/protocol", "daemon/failure", "daemon/socket"],
   extension: ["daemon/protocol"],

@@ -23,6 +23,7 @@ describe("the command line", () => {
     });
     expect(readArguments(["model", "list", "--json"])).toEqual({ kind: "model-list", json: true });
     expect(readArguments(["lsp", "--stdio"])).toEqual({ kind: "lsp" });
+    expect(readArguments(["eval", "ruler", "--json"])).toEqual({ kind: "eval", args: ["ruler", "--json"] });
     expect(readArguments(["status"])).toEqual({ kind: "status", json: false });
     expect(readArguments([])).toEqual({ kind: "help" });
     expect(readArguments(["ask", "--help"])).toEqual({ kind: "help" });
@@ -38,6 +39,10 @@ describe("the command line", () => {
     [["ask", "q", "--context", "12"], /--context takes a whole number/],
     [["ask", "q", "--context", "1e9"], /--context takes a whole number/],
     [["ask", "q", "--max-tokens", "0"], /--max-tokens takes a whole number from 1/],
+    [["ask", "q", "--prefill", "fast"], /--prefill takes one of auto, dense, sparse, not "fast"/],
+    [["ask", "q", "--recall-floor", "1.5"], /--recall-floor takes a number from 0 to 1/],
+    [["ask", "q", "--recall-floor", "high"], /--recall-floor takes a number from 0 to 1/],
+    [["status", "--prefill", "dense"], /"longsight status" has no option --prefill/],
     [["ask", "  "], /question is empty/],
     [["status", "--repo", "x"], /"longsight status" has no option --repo/],
     [["stop", "now"], /takes no argument, but got "now"/],

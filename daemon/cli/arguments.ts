@@ -2,23 +2,19 @@
 import { parseArgs } from "node:util";
 import { Failure } from "../failure/failure.ts";
 import { limits } from "../protocol/limits.ts";
+import { prefillModes } from "../protocol/prefill.ts";
+import type { TargetArguments } from "./target.ts";
 
-export interface AskArguments {
+export interface AskArguments extends TargetArguments {
   readonly kind: "ask";
   /** Null: interactive, or one question per line of standard input. */
   readonly question: string | null;
-  readonly repo: string | undefined;
-  readonly model: string | undefined;
-  readonly context: number | undefined;
   readonly maxTokens: number | undefined;
   readonly json: boolean;
 }
 
-export interface BenchArguments {
+export interface BenchArguments extends TargetArguments {
   readonly kind: "bench";
-  readonly repo: string | undefined;
-  readonly model: string | undefined;
-  readonly context: number | undefined;
   readonly json: boolean;
 }
 
@@ -27,17 +23,22 @@ export type Command =
   | BenchArguments
   | { readonly kind: "status"; readonly json: boolean }
   | { readonly kind: "model-list"; readonly json: boolean }
+  /** The rest of the command line, read by the evaluation itself. */
+  | { readonly kind: "eval"; readonly args: readonly string[] }
   | { readonly kind: "stop" }
   | { readonly kind: "lsp" }
   | { readonly kind: "help" }
   | { readonly kind: "version" };
 
+const targetOptions = ["repo", "model", "context", "prefill", "patterns", "recall-floor"];
+
 /** The options of each command; an option of another command is a mistake, not ignored. */
 const optionsOf: Readonly<Record<string, readonly string[]>> = {
-  ask: ["repo", "model", "context", "max-tokens", "json"],
+  ask: [...targetOptions, "max-tokens", "json"],
   status: ["json"],
   model: ["json"],
-  bench: ["repo", "model", "context", "json"],
+  bench: [...targetOptions, "json"],
+  eval: [],
   stop: [],
   lsp: ["stdio"],
   help: [],
@@ -45,6 +46,7 @@ const optionsOf: Readonly<Record<string, readonly string[]>> = {
 
 /** `args` without node and script. Throws `invalid-argument`. */
 export function readArguments(args: readonly string[]): Command {
+  if (args[0] === "eval") return { kind: "eval", args: args.slice(1) };
   const { values, positionals } = parse(args);
   const [command, ...rest] = positionals;
   if (values.version) return { kind: "version" };
@@ -56,8 +58,15 @@ export function readArguments(args: readonly string[]): Command {
   for (const name of Object.keys(values)) {
     if (!allowed.includes(name)) throw mistake(`"longsight ${command}" has no option --${name}.`);
   }
-  const { repo, model, json = false } = values;
-  const context = integer("context", values.context, 256, 16_777_216);
+  const { json = false } = values;
+  const target: TargetArguments = {
+    repo: values.repo,
+    model: values.model,
+    context: integer("context", values.context, 256, 16_777_216),
+    prefill: choice("prefill", values.prefill, prefillModes),
+    patterns: values.patterns,
+    recallFloor: share("recall-floor", values["recall-floor"]),
+  };
   if (command !== "ask" && command !== "model" && rest.length > 0) {
     throw mistake(`"longsight ${command}" takes no argument, but got "${rest.join(" ")}".`);
   }
@@ -66,10 +75,10 @@ export function readArguments(args: readonly string[]): Command {
       const maxTokens = integer("max-tokens", values["max-tokens"], 1, limits.maxAnswerTokens);
       const question = rest.join(" ").trim();
       if (rest.length > 0 && question === "") throw mistake("The question is empty.");
-      return { kind: "ask", question: question === "" ? null : question, repo, model, context, maxTokens, json };
+      return { kind: "ask", ...target, question: question === "" ? null : question, maxTokens, json };
     }
     case "bench":
-      return { kind: "bench", repo, model, context, json };
+      return { kind: "bench", ...target, json };
     case "status":
       return { kind: "status", json };
     case "model":
@@ -93,6 +102,9 @@ function parse(args: readonly string[]) {
         repo: { type: "string" },
         model: { type: "string" },
         context: { type: "string" },
+        prefill: { type: "string" },
+        patterns: { type: "string" },
+        "recall-floor": { type: "string" },
         "max-tokens": { type: "string" },
         json: { type: "boolean" },
         // Language clients add it to the command of a stdio server.
@@ -111,6 +123,26 @@ function integer(name: string, text: string | undefined, min: number, max: numbe
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < min || value > max) {
     throw mistake(`--${name} takes a whole number from ${min.toString()} to ${max.toString()}, not "${text}".`);
+  }
+  return value;
+}
+
+function choice<Choice extends string>(
+  name: string,
+  text: string | undefined,
+  choices: readonly Choice[],
+): Choice | undefined {
+  if (text === undefined) return undefined;
+  const chosen = choices.find((one) => one === text);
+  if (chosen === undefined) throw mistake(`--${name} takes one of ${choices.join(", ")}, not "${text}".`);
+  return chosen;
+}
+
+function share(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!/^(?:\d+|\d*\.\d+)$/.test(text) || value > 1) {
+    throw mistake(`--${name} takes a number from 0 to 1, not "${text}".`);
   }
   return value;
 }

@@ -28,6 +28,7 @@ Usage:
   longsight status [--json]          what the daemon holds and does
   longsight model list [--json]      the models on this machine
   longsight bench [options]          measure this machine: kernels, prefill, second question
+  longsight eval [options] TASK...   measure answers, dense beside sparse; \`longsight eval --help\` lists the tasks
   longsight stop                     end the daemon and free its memory
   longsight lsp                      speak LSP's base protocol on stdin and stdout, for editors
 
@@ -35,6 +36,9 @@ Options of ask and bench:
   --repo DIR        the repository; default: the one around the current folder
   --model DIR       a Hugging Face model folder; default: $LONGSIGHT_MODEL, else the bundled model
   --context N       tokens of repository, question and answer; default: what the model's makers advise
+  --prefill MODE    auto (default), sparse or dense: whether full attention may leave out what weighs little
+  --patterns FILE   head patterns of the sparse prefill; default: the model's own, else a safe one
+  --recall-floor N  attention that each head must keep, 0 to 1 (default 0.95; 0 turns the guard off)
   --json            print one JSON object instead of text
 
 Options of ask:

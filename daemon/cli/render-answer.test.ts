@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { AskRecord } from "../protocol/ask.ts";
 import type { LeftOut } from "../protocol/context.ts";
-import { renderCitations, renderUnread } from "./render-answer.ts";
+import { renderCitations, renderPrefill, renderUnread } from "./render-answer.ts";
 
 const citation = { path: "a.ts", line: 3, verified: true, stale: false, quote: "function a() {" };
 
@@ -12,7 +12,7 @@ function record(citations: AskRecord["citations"], leftOut: readonly LeftOut[]):
     context: { files: 1, tokens: 9, leftOut, leftOutCount: leftOut.length, changedFiles: 0 },
     timings: { promptTokens: 9, cachedTokens: 0, prefillMs: 1, firstTokenMs: 1, tokensPerSecond: 0 },
     peakMemoryBytes: 0,
-    mode: "dense",
+    prefill: { mode: "dense", recall: { mean: 1, least: 1 }, sparsity: 0, guardShare: 0 },
     stopReason: "end-token",
     model: "/m",
   };
@@ -27,6 +27,16 @@ describe("what stands below an answer", () => {
     expect(renderUnread(record([], leftOut))).toMatch(/^ {2}\(1 file did not fit .*--repo DIR.*--context\)\n$/);
     expect(renderUnread(record([], leftOut.slice(1)))).toBe("");
     expect(renderUnread(record([citation], leftOut))).toBe("");
+  });
+
+  test("a sparse prefill tells what it kept; a dense one keeps all", () => {
+    const recall = { mean: 0.98123, least: 0.95 };
+    expect(renderPrefill({ mode: "sparse", recall, sparsity: 0.912, guardShare: 0.014 })).toBe(
+      "sparse prefill: 91.2 % skipped, recall 0.981 (least 0.950), 1.4 % added by the guard",
+    );
+    expect(renderPrefill({ mode: "dense", recall: { mean: 1, least: 1 }, sparsity: 0, guardShare: 0 })).toBe(
+      "dense prefill",
+    );
   });
 
   test("places are listed once, with what was checked", () => {

@@ -1,6 +1,7 @@
 /** What stands below an answer: where it is from, whether that was checked, and what it cost. */
 import type { AskRecord } from "../protocol/ask.ts";
 import type { ContextSummary } from "../protocol/context.ts";
+import type { PrefillRecord } from "../protocol/prefill.ts";
 import { count, duration } from "./progress-view.ts";
 
 /** One line per place; empty when the answer cites nothing. */
@@ -22,16 +23,24 @@ export function renderUnread({ citations, context }: AskRecord): string {
   return `  (${files} did not fit and had no say: ask about a folder with --repo DIR, or raise --context)\n`;
 }
 
-export function renderTimings({ timings, mode, stopReason }: AskRecord): string {
+export function renderTimings({ timings, prefill, stopReason }: AskRecord): string {
   const parts = [
     `first token after ${duration(timings.firstTokenMs)}`,
     `${count(timings.cachedTokens)} of ${count(timings.promptTokens)} tokens reused`,
     ...(timings.prefillMs > 0 ? [`prefill ${duration(timings.prefillMs)}`] : []),
     ...(timings.tokensPerSecond > 0 ? [`${timings.tokensPerSecond.toFixed(1)} tokens/s`] : []),
-    `mode ${mode}`,
+    renderPrefill(prefill),
     ...(stopReason === "max-tokens" ? ["cut off at --max-tokens"] : []),
   ];
   return `[${parts.join(", ")}]\n`;
+}
+
+/** "sparse prefill: 91.2 % skipped, recall 0.981 (least 0.950)". What was left out of a dense one needs no figures. */
+export function renderPrefill({ mode, recall, sparsity, guardShare }: PrefillRecord): string {
+  if (mode === "dense") return "dense prefill";
+  const guard = guardShare > 0 ? `, ${(100 * guardShare).toFixed(1)} % added by the guard` : "";
+  const kept = `recall ${recall.mean.toFixed(3)} (least ${recall.least.toFixed(3)})`;
+  return `sparse prefill: ${(100 * sparsity).toFixed(1)} % skipped, ${kept}${guard}`;
 }
 
 /** "412 files, 31,201 tokens; 14 left out: 9 budget, 3 binary, 2 secret (--json lists them)". */

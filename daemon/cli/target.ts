@@ -1,20 +1,29 @@
 import path from "node:path";
 import type { Target } from "../protocol/context.ts";
+import type { PrefillMode } from "../protocol/prefill.ts";
 import { repositoryRoot } from "./repository-root.ts";
+
+export interface TargetArguments {
+  readonly repo: string | undefined;
+  readonly model: string | undefined;
+  readonly context: number | undefined;
+  readonly prefill: PrefillMode | undefined;
+  readonly patterns: string | undefined;
+  readonly recallFloor: number | undefined;
+}
 
 /**
  * What ask and bench are about. $LONGSIGHT_MODEL is read here and sent along: the daemon may have been started by somebody
  * with another default.
  */
-export function readTarget(args: {
-  readonly repo: string | undefined;
-  readonly model: string | undefined;
-  readonly context: number | undefined;
-}): Target & { readonly repository: string } {
+export function readTarget(args: TargetArguments): Target & { readonly repository: string } {
   const model = args.model ?? process.env["LONGSIGHT_MODEL"];
   return {
     repository: repositoryRoot(args.repo, process.cwd()),
     ...(model ? { model: path.resolve(model) } : {}),
     ...(args.context === undefined ? {} : { contextTokens: args.context }),
+    ...(args.prefill === undefined ? {} : { prefill: args.prefill }),
+    ...(args.patterns === undefined ? {} : { patterns: path.resolve(args.patterns) }),
+    ...(args.recallFloor === undefined ? {} : { recallFloor: args.recallFloor }),
   };
 }

@@ -41,6 +41,36 @@ export interface KvState {
   readonly tokenCount: number;
 }
 
+export interface PrefillSettings {
+  /** `auto`: sparse where the engine has measured that it pays. */
+  readonly mode: "auto" | "dense" | "sparse";
+  /** A head-pattern file; null: the safe default. */
+  readonly patterns: string | null;
+  /** Recall under which a head gets a larger budget, 0 to 1; 0: the guard is off. */
+  readonly recallFloor: number;
+}
+
+/** What one prefill did. Pairs of query and key are counted over the heads of layers with full attention. */
+export interface PrefillReport {
+  readonly sparse: boolean;
+  /** What dense attention computes, what was computed, and what of that the guard added. */
+  readonly densePairs: number;
+  readonly keptPairs: number;
+  readonly guardPairs: number;
+  /** Recall summed over sparse heads and chunks, of how many, and the least of them (1 when there are none). */
+  readonly recallSum: number;
+  readonly recallCount: number;
+  readonly recallLeast: number;
+  /** Attention of the layers with full attention; and estimate, index and guard, which it leaves out. */
+  readonly attentionMs: number;
+  readonly indexMs: number;
+}
+
+export interface Prefilled {
+  readonly kv: KvState;
+  readonly report: PrefillReport;
+}
+
 export interface PrefillProgress {
   readonly processedTokens: number;
   readonly totalTokens: number;
@@ -77,12 +107,20 @@ export interface EngineMemory {
 export interface Engine {
   load(modelDir: string, options: { device: "auto" | "cpu" | `cuda${string}`; threads?: number }): Promise<ModelInfo>;
   plan(contextTokens: number, chunkTokens: number): Promise<MemoryPlan>;
-  /** Appends `tokens` to `base` (null: empty) as a new immutable segment. `base` stays valid and is not copied. */
+  /**
+   * Appends `tokens` to `base` (null: empty) as a new immutable segment. `base` stays valid and is not copied. Rejects with
+   * `invalid-argument` when the pattern file does not fit the model.
+   */
   prefill(
     base: KvState | null,
     tokens: Uint32Array,
-    options: { chunkTokens: number; signal: AbortSignal; onProgress: (progress: PrefillProgress) => void },
-  ): Promise<KvState>;
+    options: {
+      chunkTokens: number;
+      settings: PrefillSettings;
+      signal: AbortSignal;
+      onProgress: (progress: PrefillProgress) => void;
+    },
+  ): Promise<Prefilled>;
   /** The first `tokenCount` tokens of `state`, sharing its segments. */
   view(state: KvState, tokenCount: number): Promise<KvState>;
   /** Forks `base`, appends `tokens`, then samples until an end token, `maxTokens` or the signal. */

@@ -1,6 +1,6 @@
 /** The engine interface spoken over a channel: numbers the calls, carries cancellation, and settles every call. */
 import { Failure, isErrorCode } from "../failure/failure.ts";
-import type { Engine, EngineMemory, Generated, KvState, MemoryPlan, ModelInfo } from "./engine.ts";
+import type { Engine, EngineMemory, Generated, KvState, MemoryPlan, ModelInfo, Prefilled } from "./engine.ts";
 import type { CallName, CallRequest, EngineCalls, EngineChannel, FromWorker } from "./wire.ts";
 
 interface PendingCall {
@@ -49,10 +49,10 @@ export class RemoteEngine implements Engine {
     base: KvState | null,
     tokens: Uint32Array,
     options: Parameters<Engine["prefill"]>[2],
-  ): Promise<KvState> {
+  ): Promise<Prefilled> {
     return this.#call(
       "prefill",
-      { base: base?.id ?? null, tokens, chunkTokens: options.chunkTokens },
+      { base: base?.id ?? null, tokens, chunkTokens: options.chunkTokens, settings: options.settings },
       {
         signal: options.signal,
         onProgress: (processedTokens, totalTokens) => {

@@ -3,7 +3,8 @@ import { startScriptedEngine } from "./scripted-engine.ts";
 
 const never = new AbortController().signal;
 const ignore = () => undefined;
-const options = { chunkTokens: 2, signal: never, onProgress: ignore };
+const settings = { mode: "dense", patterns: null, recallFloor: 1 } as const;
+const options = { chunkTokens: 2, settings, signal: never, onProgress: ignore };
 
 function tokens(...ids: number[]): Uint32Array {
   return Uint32Array.from(ids);
@@ -19,7 +20,7 @@ describe("the engine's wire", () => {
   it("prefills, views, generates and releases", async () => {
     const engine = await loaded({ answer: (context) => [...context] });
     const progress: number[] = [];
-    const base = await engine.prefill(null, tokens(1, 2, 3, 4, 5), {
+    const { kv: base } = await engine.prefill(null, tokens(1, 2, 3, 4, 5), {
       ...options,
       onProgress: (at) => progress.push(at.processedTokens),
     });
@@ -53,6 +54,7 @@ describe("the engine's wire", () => {
     const duringPrefill = new AbortController();
     const prefill = engine.prefill(null, new Uint32Array(10_000), {
       chunkTokens: 1,
+      settings,
       signal: duringPrefill.signal,
       onProgress: () => {
         duringPrefill.abort();
@@ -63,7 +65,7 @@ describe("the engine's wire", () => {
       code: "cancelled",
     });
 
-    const base = await engine.prefill(null, tokens(1), options);
+    const { kv: base } = await engine.prefill(null, tokens(1), options);
     const duringAnswer = new AbortController();
     const answer = await engine.generate(base, tokens(1), {
       maxTokens: 10_000,

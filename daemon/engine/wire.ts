@@ -2,7 +2,15 @@
  * What the daemon and the engine's child process say to each other, over Node's IPC with "advanced" serialization, so
  * that token arrays travel as bytes. KV states are numbers on this wire; the worker holds the handles.
  */
-import type { EngineMemory, Generated, MemoryPlan, ModelInfo, Sampling } from "./engine.ts";
+import type {
+  EngineMemory,
+  Generated,
+  MemoryPlan,
+  ModelInfo,
+  PrefillReport,
+  PrefillSettings,
+  Sampling,
+} from "./engine.ts";
 
 /** A KV state's number and its length in tokens. */
 export interface KvHandle {
@@ -14,7 +22,10 @@ export interface KvHandle {
 export interface EngineCalls {
   load: { params: { modelDir: string; device: string; threads: number }; result: ModelInfo };
   plan: { params: { contextTokens: number; chunkTokens: number }; result: MemoryPlan };
-  prefill: { params: { base: number | null; tokens: Uint32Array; chunkTokens: number }; result: KvHandle };
+  prefill: {
+    params: { base: number | null; tokens: Uint32Array; chunkTokens: number; settings: PrefillSettings };
+    result: { kv: KvHandle; report: PrefillReport };
+  };
   view: { params: { state: number; tokenCount: number }; result: KvHandle };
   generate: {
     params: { base: number; tokens: Uint32Array; maxTokens: number; chunkTokens: number; sampling: Sampling };

@@ -74,7 +74,7 @@ export class WorkerService {
     return { modelDir, ...this.#model.info() };
   }
 
-  async #prefill(call: number, params: EngineCalls["prefill"]["params"]): Promise<KvHandle> {
+  async #prefill(call: number, params: EngineCalls["prefill"]["params"]): Promise<EngineCalls["prefill"]["result"]> {
     const model = this.#loaded();
     const empty = params.base === null ? model.emptyKv() : null;
     const base = empty ?? this.#state(params.base ?? 0);
@@ -82,7 +82,18 @@ export class WorkerService {
       const kv = await model.prefill(base, params.tokens, params.chunkTokens, this.#flag(call), (processed, total) => {
         this.#send({ kind: "progress", call, processedTokens: processed, totalTokens: total });
       });
-      return this.#keep(kv);
+      const report = {
+        sparse: false,
+        densePairs: 0,
+        keptPairs: 0,
+        guardPairs: 0,
+        recallSum: 0,
+        recallCount: 0,
+        recallLeast: 1,
+        attentionMs: 0,
+        indexMs: 0,
+      };
+      return { kv: this.#keep(kv), report };
     } finally {
       empty?.release();
     }

@@ -1,5 +1,6 @@
 /** A repository's context: what went in, what did not, and the request that makes it ready ahead of a question. */
 import type { MessageDeclaration, ProgressToken } from "./message.ts";
+import type { PrefillChoice, PrefillRecord } from "./prefill.ts";
 
 /**
  * A file, or a folder (its path ends with `/`), that is not in the context. `reason` is one word: excluded, binary, too-large,
@@ -25,8 +26,8 @@ export interface ContextSummary {
   readonly changedFiles: number;
 }
 
-/** Which repository and model a request means. */
-export interface Target {
+/** Which repository and model a request means, and how the context is made. */
+export interface Target extends PrefillChoice {
   /** Absolute path; default: the root that `initialize` named. */
   readonly repository?: string;
   /** Absolute path of a model folder; default: the daemon's default model. */
@@ -50,4 +51,5 @@ export interface OpenResult {
   readonly context: ContextSummary;
   readonly cachedTokens: number;
   readonly prefillMs: number;
+  readonly prefill: PrefillRecord;
 }

@@ -26,6 +26,7 @@ export * from "./errors.ts";
 export * from "./limits.ts";
 export * from "./message.ts";
 export * from "./models.ts";
+export * from "./prefill.ts";
 export * from "./progress.ts";
 export * from "./status.ts";
 export * from "./stop.ts";

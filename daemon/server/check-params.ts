@@ -54,6 +54,14 @@ export class ParamsReader {
     return value;
   }
 
+  choice<Choice extends string>(name: string, choices: readonly Choice[]): Choice | undefined {
+    const value = this.#get(name);
+    if (value === undefined) return undefined;
+    const chosen = choices.find((choice) => choice === value);
+    if (chosen === undefined) throw wrong(name, `one of ${choices.join(", ")}`, value);
+    return chosen;
+  }
+
   flag(name: string): boolean | undefined {
     const value = this.#get(name);
     if (value === undefined || typeof value === "boolean") return value;

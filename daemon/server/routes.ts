@@ -16,6 +16,7 @@ import {
   limits,
   modelsRequest,
   openRequest,
+  prefillModes,
   statusRequest,
 } from "../protocol/index.ts";
 import type { LongsightService, ResolvedTarget } from "../sessions/service.ts";
@@ -89,6 +90,9 @@ function readTarget(reader: ParamsReader): Target {
     repository: reader.absolutePath("repository"),
     model: reader.absolutePath("model"),
     contextTokens: reader.integer("contextTokens", 256, 16_777_216),
+    prefill: reader.choice("prefill", prefillModes),
+    patterns: reader.absolutePath("patterns"),
+    recallFloor: reader.number("recallFloor", 0, 1),
   });
 }
 

@@ -8,6 +8,7 @@ import { summarizeContext } from "./context-summary.ts";
 import type { Conversations } from "./conversations.ts";
 import type { LoadedEngine } from "./engine-pool.ts";
 import { chunkTokens } from "./prefill.ts";
+import { toRecord } from "./prefill-report.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { AskContext } from "./service.ts";
 import type { Session } from "./session.ts";
@@ -67,7 +68,7 @@ export async function answerQuestion(options: QuestionOptions): Promise<AskRecor
       tokensPerSecond: tenths(tokenRate(generated)),
     },
     peakMemoryBytes: memory.peakBytes,
-    mode: "dense",
+    prefill: toRecord(prefix.report),
     stopReason: generated.stopReason,
     model: loaded.modelDir,
   };

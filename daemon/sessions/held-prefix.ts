@@ -1,5 +1,5 @@
 /** A repository's KV while somebody needs it: the session holds it, and so does each answer that reads it. */
-import type { KvState } from "../engine/engine.ts";
+import type { KvState, PrefillReport } from "../engine/engine.ts";
 import type { LoadedEngine } from "./engine-pool.ts";
 
 export class HeldPrefix {
@@ -9,14 +9,22 @@ export class HeldPrefix {
   readonly tokens: Uint32Array;
   /** How many prefill calls built it: each made one segment. */
   readonly segmentCount: number;
+  /** Of all those calls together; a view of a longer prefix keeps the report of the longer one. */
+  readonly report: PrefillReport;
   #users = 1;
 
   /** The maker is the first user, and calls `leave` when it is done. */
-  constructor(loaded: LoadedEngine, kv: KvState, tokens: Uint32Array, segmentCount: number) {
+  constructor(
+    loaded: LoadedEngine,
+    kv: KvState,
+    tokens: Uint32Array,
+    history: { readonly segmentCount: number; readonly report: PrefillReport },
+  ) {
     this.loaded = loaded;
     this.kv = kv;
     this.tokens = tokens;
-    this.segmentCount = segmentCount;
+    this.segmentCount = history.segmentCount;
+    this.report = history.report;
   }
 
   get isAlive(): boolean {

@@ -1,11 +1,12 @@
 /** One prefill of a repository: what is held stays, the rest is computed in slices, and answers may go in between. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { KvState } from "../engine/engine.ts";
+import type { KvState, PrefillSettings } from "../engine/engine.ts";
 import { throwIfCancelled } from "../failure/failure.ts";
 import { commonPrefixLength } from "../prompt/index.ts";
 import type { LoadedEngine } from "./engine-pool.ts";
 import { HeldPrefix } from "./held-prefix.ts";
 import { PrefillClock } from "./prefill-clock.ts";
+import { addReports, emptyReport } from "./prefill-report.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Report } from "./shared-task.ts";
 
@@ -27,6 +28,7 @@ export interface PrefillOptions {
   readonly loaded: LoadedEngine;
   readonly held: HeldPrefix | null;
   readonly tokens: Uint32Array;
+  readonly settings: PrefillSettings;
   readonly scheduler: Scheduler;
   readonly signal: AbortSignal;
   readonly report: Report;
@@ -36,7 +38,7 @@ export interface PrefillOptions {
 
 /** Resolves with the milliseconds of engine time that it took. */
 export async function prefill(options: PrefillOptions): Promise<number> {
-  const { loaded, held, tokens, scheduler, signal, report } = options;
+  const { loaded, held, tokens, settings, scheduler, signal, report } = options;
   const { engine } = loaded;
   const cachedTokens = reusableTokens(held, tokens);
   const clock = new PrefillClock(cachedTokens, tokens.length);
@@ -56,10 +58,13 @@ export async function prefill(options: PrefillOptions): Promise<number> {
 
   let state: KvState | null = null;
   let segmentCount = 0;
+  let done = emptyReport;
   if (held && cachedTokens > 0) {
     state = await engine.view(held.kv, cachedTokens);
     segmentCount = held.segmentCount;
-    await options.onHeld(new HeldPrefix(loaded, state, tokens.subarray(0, cachedTokens), segmentCount));
+    done = held.report;
+    const kept = tokens.subarray(0, cachedTokens);
+    await options.onHeld(new HeldPrefix(loaded, state, kept, { segmentCount, report: done }));
   }
   const ticket = scheduler.newTicket();
   const sliceTokens = Math.max(minSliceTokens, Math.ceil((tokens.length - cachedTokens) / maxSlices));
@@ -72,7 +77,7 @@ export async function prefill(options: PrefillOptions): Promise<number> {
     const onPosition = (jobsBefore: number): void => {
       progress("queued", start, jobsBefore);
     };
-    state = await scheduler.run("prefill", ticket, { signal, onPosition }, async () => {
+    const slice = await scheduler.run("prefill", ticket, { signal, onPosition }, async () => {
       clock.resume();
       progress("prefilling", start);
       const sliceStartedAt = performance.now();
@@ -81,13 +86,15 @@ export async function prefill(options: PrefillOptions): Promise<number> {
         progress("prefilling", start + processedTokens);
       };
       try {
-        return await engine.prefill(base, tokens.slice(start, end), { chunkTokens, signal, onProgress });
+        return await engine.prefill(base, tokens.slice(start, end), { chunkTokens, settings, signal, onProgress });
       } finally {
         computeMs += performance.now() - sliceStartedAt;
       }
     });
+    state = slice.kv;
     segmentCount += 1;
-    await options.onHeld(new HeldPrefix(loaded, state, tokens.subarray(0, end), segmentCount));
+    done = addReports(done, slice.report);
+    await options.onHeld(new HeldPrefix(loaded, state, tokens.subarray(0, end), { segmentCount, report: done }));
     start = end;
     // Lets an answer that has just arrived reach the queue before the next slice does.
     if (end < tokens.length) await sleep(0);

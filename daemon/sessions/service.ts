@@ -21,6 +21,8 @@ import { summarizeContext } from "./context-summary.ts";
 import { Conversations } from "./conversations.ts";
 import { EnginePool, type LoadedEngine } from "./engine-pool.ts";
 import { checkModelFolder, listModels, supportedArchitectures } from "./model-folders.ts";
+import { toRecord } from "./prefill-report.ts";
+import { resolvePrefill } from "./prefill-settings.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { Session } from "./session.ts";
 import { SessionStore } from "./session-store.ts";
@@ -132,7 +134,8 @@ export class LongsightService {
         const { pack, changedFiles } = await session.pack(context.signal, context.report);
         const { prefix, prefillMs, cachedTokens } = await session.prefix(pack, loaded, context.signal, context.report);
         await prefix.leave();
-        return { context: summarizeContext(pack, changedFiles), cachedTokens, prefillMs };
+        const prefill = toRecord(prefix.report);
+        return { context: summarizeContext(pack, changedFiles), cachedTokens, prefillMs, prefill };
       });
     });
   }
@@ -203,12 +206,14 @@ export class LongsightService {
     }
     const model = await this.#promptModel(modelDir);
     const loaded = await abortable(this.#pool.get(modelDir), signal);
+    const prefill = await resolvePrefill(target, modelDir);
     const contextTokens = chooseContext(target.contextTokens, model, loaded);
     this.#tokenCache ??= TokenCache.open({ directory: this.#options.cacheDir });
     const session = this.#sessions.get({
       root,
       model,
       contextTokens,
+      prefill,
       tokenCache: await this.#tokenCache,
       scheduler: this.#scheduler,
     });

@@ -15,9 +15,9 @@ export class SessionStore {
     this.#freeEngines = freeEngines;
   }
 
-  /** The session of this repository, model and context size; made when there is none. */
+  /** The session of this repository, model, context size and kind of prefill; made when there is none. */
   get(options: Omit<SessionOptions, "freeSomething">): Session {
-    const key = JSON.stringify([options.root, options.model.modelDir, options.contextTokens]);
+    const key = JSON.stringify([options.root, options.model.modelDir, options.contextTokens, options.prefill.identity]);
     const known = this.#sessions.get(key);
     if (known) return known;
     const session: Session = new Session({ ...options, freeSomething: () => this.freeOne(session) });

@@ -1,6 +1,6 @@
 /**
  * One repository in one model's context: the scan, the pack, and the KV of as much of it as has been computed. Every client
- * that asks about the same repository, model and context size shares it.
+ * that asks about the same repository, model, context size and kind of prefill shares it.
  */
 import { Failure, throwIfCancelled } from "../failure/failure.ts";
 import { packRepository, type PackedRepository, type PromptModel, type TokenCache } from "../prompt/index.ts";
@@ -11,6 +11,7 @@ import type { LoadedEngine } from "./engine-pool.ts";
 import type { HeldPrefix } from "./held-prefix.ts";
 import { ensureRoom } from "./memory-plan.ts";
 import { chunkTokens, prefill, reusableTokens } from "./prefill.ts";
+import type { ResolvedPrefill } from "./prefill-settings.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { type Report, SharedTask } from "./shared-task.ts";
 
@@ -22,6 +23,7 @@ export interface SessionOptions {
   readonly root: string;
   readonly model: PromptModel;
   readonly contextTokens: number;
+  readonly prefill: ResolvedPrefill;
   readonly tokenCache: TokenCache;
   readonly scheduler: Scheduler;
   /** Frees memory that other sessions hold for nobody at the moment; false when there is nothing left to free. */
@@ -176,6 +178,7 @@ export class Session {
 
   #startPrefill(pack: PackedRepository, loaded: LoadedEngine): void {
     const { scheduler, freeSomething, contextTokens } = this.#options;
+    const { settings } = this.#options.prefill;
     const { tokens, identity } = pack;
     const task = new SharedTask<PrefillOutcome>(async (signal, report) => {
       const cachedTokens = reusableTokens(this.#held, tokens);
@@ -192,7 +195,16 @@ export class Session {
         this.#held = next;
         await previous?.leave();
       };
-      const prefillMs = await prefill({ loaded, held: this.#held, tokens, scheduler, signal, report, onHeld });
+      const prefillMs = await prefill({
+        loaded,
+        held: this.#held,
+        tokens,
+        settings,
+        scheduler,
+        signal,
+        report,
+        onHeld,
+      });
       return { prefillMs, cachedTokens };
     });
     this.#prefill = { identity, task };

@@ -82,7 +82,7 @@ describe("longsight ask", () => {
     expect(stdout).toMatch(/^ {2}part000\.ts:1/m);
     expect(stderr).toMatch(/^Prefill \d+ %, [\d,]+ of [\d,]+ tokens, /m);
     expect(stderr).toMatch(/\[context: 5 files, [\d,]+ tokens\]/);
-    expect(stderr).toMatch(/\[first token after .*, 0 of [\d,]+ tokens reused, prefill .*mode dense\]/);
+    expect(stderr).toMatch(/\[first token after .*, 0 of [\d,]+ tokens reused, prefill .*dense prefill\]/);
     expect(stderr).not.toContain("\x1b");
   });
 
@@ -111,7 +111,7 @@ describe("longsight ask", () => {
         tokensPerSecond: expect.any(Number) as number,
       },
       peakMemoryBytes: expect.any(Number) as number,
-      mode: "dense",
+      prefill: { mode: "dense", recall: { mean: 1, least: 1 }, sparsity: 0, guardShare: 0 },
       stopReason: "end-token",
       model,
     });

@@ -9,7 +9,8 @@ const golden = fileURLToPath(new URL("../golden/smollm3", import.meta.url));
 const addon = fileURLToPath(new URL("../../build/Release/longsight.node", import.meta.url));
 const never = new AbortController().signal;
 const ignore = () => undefined;
-const options = { chunkTokens: 16, signal: never, onProgress: ignore };
+const settings = { mode: "dense", patterns: null, recallFloor: 1 } as const;
+const options = { chunkTokens: 16, settings, signal: never, onProgress: ignore };
 const sampling = { temperature: 0 };
 
 let bundled: Bundled;
@@ -45,7 +46,7 @@ describe("the native engine's process", () => {
     const tokens = Uint32Array.from({ length: 48 }, (_, at) => (at * 7 + 3) % info.vocabularySize);
     const progress: number[] = [];
     const onProgress = ({ processedTokens }: { processedTokens: number }) => progress.push(processedTokens);
-    const whole = await engine.prefill(null, tokens, { ...options, onProgress });
+    const { kv: whole } = await engine.prefill(null, tokens, { ...options, onProgress });
     expect(progress.at(-1)).toBe(48);
     expect(whole.tokenCount).toBe(48);
 
@@ -57,16 +58,17 @@ describe("the native engine's process", () => {
         .then((answer) => ({ ...answer, streamed }));
     };
     const first = await generate(await engine.view(whole, 40), tokens.slice(40));
-    const half = await engine.prefill(null, tokens.slice(0, 20), options);
-    const second = await generate(await engine.prefill(half, tokens.slice(20, 40), options), tokens.slice(40));
+    const { kv: half } = await engine.prefill(null, tokens.slice(0, 20), options);
+    const { kv: longer } = await engine.prefill(half, tokens.slice(20, 40), options);
+    const second = await generate(longer, tokens.slice(40));
     expect(first.tokenIds.length).toBeGreaterThan(0);
     expect(first.streamed).toEqual(first.tokenIds);
     expect(second.tokenIds).toEqual(first.tokenIds);
 
     const before = await engine.memory();
-    for (const state of [whole, half, first.kv, second.kv]) await engine.release(state);
+    for (const state of [whole, half, longer, first.kv, second.kv]) await engine.release(state);
     const after = await engine.memory();
-    expect(after.kvStates).toBe(before.kvStates - 4);
+    expect(after.kvStates).toBe(before.kvStates - 5);
     expect(after.peakBytes).toBeGreaterThan(0);
   });
 
@@ -77,6 +79,7 @@ describe("the native engine's process", () => {
     const count = Math.min(8192, info.maxContextTokens);
     const prefill = engine.prefill(null, new Uint32Array(count).fill(1), {
       chunkTokens: 16,
+      settings,
       signal: aborter.signal,
       onProgress: () => {
         aborter.abort();
@@ -102,7 +105,7 @@ describe("an engine's process that dies", () => {
     const reasons: string[] = [];
     engine.onDied((reason) => reasons.push(reason));
     const kill = () => process.kill(engine.pid ?? 0, "SIGKILL");
-    const base = await engine.prefill(null, new Uint32Array(4), options);
+    const { kv: base } = await engine.prefill(null, new Uint32Array(4), options);
     const pending =
       what === "prefill"
         ? engine.prefill(base, new Uint32Array(10_000), { ...options, onProgress: kill })

@@ -2,8 +2,8 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { Evaluation, startService } from "./evaluate.ts";
-import { heldOutPackages } from "./held-out.ts";
-import { Random } from "./random.ts";
+import { heldOutPackages } from "../../daemon/eval/held-out.ts";
+import { Random } from "../../daemon/eval/random.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 

@@ -1,12 +1,14 @@
 /** Asks generated questions of repositories cut from the held-out packages, through the daemon's own service. */
-import { readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { startNativeEngine } from "../../daemon/engine/native-engine.ts";
 import { scanRepository } from "../../daemon/repository/index.ts";
 import { LongsightService } from "../../daemon/sessions/service.ts";
-import { type HeldOut, makeRepository, namesElsewhere } from "./held-out.ts";
-import { makeQuestions, type PackedText, type Question } from "./questions.ts";
-import type { Random } from "./random.ts";
+import { makeQuestions, type Question } from "../../daemon/eval/definition-questions.ts";
+import { drawFiles, type HeldOut, namesElsewhere } from "../../daemon/eval/held-out.ts";
+import type { Random } from "../../daemon/eval/random.ts";
+import { withFolder } from "../../daemon/eval/repository-folder.ts";
+import type { TextFile } from "../../daemon/eval/sample.ts";
 
 const answerTokens = 64;
 /** What the daemon keeps free of the context for question and answer, about. */
@@ -83,9 +85,9 @@ export class Evaluation {
     const startedAt = performance.now();
     const foreignNames = await namesElsewhere(this.#root, heldOut);
     for (let repositories = 0; repositories < 40 && row.definitions.asked < wanted.definitions; repositories += 1) {
-      const repository = await makeRepository(this.#root, heldOut, contextTokens - reservedTokens, random);
-      if (repository === null) break;
-      try {
+      const drawn = await drawFiles(this.#root, heldOut, contextTokens - reservedTokens, random);
+      if (drawn.length === 0) break;
+      await withFolder(drawn, async (repository) => {
         const files = await this.#filesInContext(repository, contextTokens);
         const counts = {
           definitions: Math.min(questionsPerRepository, wanted.definitions - row.definitions.asked),
@@ -94,15 +96,13 @@ export class Evaluation {
         for (const question of makeQuestions(files, foreignNames, counts, random)) {
           await this.#judge(question, repository, contextTokens, row);
         }
-      } finally {
-        await rm(repository, { recursive: true, force: true });
-      }
+      });
     }
     return row.definitions.asked === 0 ? null : { ...row, seconds: (performance.now() - startedAt) / 1000 };
   }
 
   /** What the daemon itself puts into the context: the files it lists less those that it leaves out. */
-  async #filesInContext(repository: string, contextTokens: number): Promise<PackedText[]> {
+  async #filesInContext(repository: string, contextTokens: number): Promise<TextFile[]> {
     const signal = new AbortController().signal;
     const { context } = await this.#service.open(
       { repository, model: this.#model, contextTokens },

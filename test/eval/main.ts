@@ -7,8 +7,8 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Evaluation, type Row, type Score, startService } from "./evaluate.ts";
-import { heldOutPackages } from "./held-out.ts";
-import { Random } from "./random.ts";
+import { heldOutPackages } from "../../daemon/eval/held-out.ts";
+import { Random } from "../../daemon/eval/random.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 

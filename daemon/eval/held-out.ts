@@ -2,14 +2,15 @@
  * The packages that training never saw (training/corpus.py leaves them out), cut into repositories of about the size of
  * a context: three that come with `npm ci`, at the versions of package-lock.json, and this project itself.
  */
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
-import os from "node:os";
+import { readdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { findDefinitions } from "./definitions.ts";
 import type { Random } from "./random.ts";
+import type { TextFile } from "./sample.ts";
 
 export interface HeldOut {
   readonly name: string;
+  /** Absolute, or from the root of the installation. */
   readonly folder: string;
   readonly extension: RegExp;
 }
@@ -41,30 +42,19 @@ export async function namesElsewhere(root: string, heldOut: HeldOut): Promise<st
 /** Code has some 3.3 bytes a token; a group stays somewhat under the context, so that the pack drops little. */
 const bytesPerToken = 2.9;
 
-/**
- * Copies files of the package, drawn at random, to a new folder of about `tokens` tokens, which the caller removes; null
- * when every file of the package is larger than that.
- */
-export async function makeRepository(
-  root: string,
-  heldOut: HeldOut,
-  tokens: number,
-  random: Random,
-): Promise<string | null> {
-  const folder = path.join(root, heldOut.folder);
+/** Files of the package, drawn at random, of about `tokens` tokens; none when every file of it is larger than that. */
+export async function drawFiles(root: string, heldOut: HeldOut, tokens: number, random: Random): Promise<TextFile[]> {
+  const folder = path.resolve(root, heldOut.folder);
   const names = await readdir(folder, { recursive: true });
-  const target = await mkdtemp(path.join(os.tmpdir(), `longsight-eval-${heldOut.name}-`));
+  const files: TextFile[] = [];
   let bytes = 0;
   for (const name of random.shuffle(names.sort())) {
-    const source = path.join(folder, name);
     if (!heldOut.extension.test(name)) continue;
+    const source = path.join(folder, name);
     const { size } = await stat(source);
     if (bytes + size > tokens * bytesPerToken) continue;
-    await mkdir(path.dirname(path.join(target, name)), { recursive: true });
-    await cp(source, path.join(target, name));
+    files.push({ path: name.split(path.sep).join("/"), text: await readFile(source, "utf8") });
     bytes += size;
   }
-  if (bytes > 0) return target;
-  await rm(target, { recursive: true });
-  return null;
+  return files;
 }

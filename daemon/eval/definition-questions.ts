@@ -1,7 +1,8 @@
 /** Questions about definitions, and about names that are not there, in phrasings that training never used. */
 import phrasings from "../../training/phrasings.json" with { type: "json" };
-import { definedOnce, type Definition, findDefinitions } from "./definitions.ts";
+import { definedOnce, type Definition } from "./definitions.ts";
 import type { Random } from "./random.ts";
+import type { TextFile } from "./sample.ts";
 
 export type Question =
   | { readonly kind: "definition"; readonly text: string; readonly definition: Definition }
@@ -9,11 +10,6 @@ export type Question =
   | { readonly kind: "absent"; readonly text: string }
   /** A name made of halves of two that are there: hard to tell from either. */
   | { readonly kind: "near-miss"; readonly text: string };
-
-export interface PackedText {
-  readonly path: string;
-  readonly text: string;
-}
 
 export interface QuestionCounts {
   readonly definitions: number;
@@ -23,12 +19,12 @@ export interface QuestionCounts {
 
 /** @param foreignNames defined elsewhere; those that `files` mention are not asked about */
 export function makeQuestions(
-  files: readonly PackedText[],
+  files: readonly TextFile[],
   foreignNames: readonly string[],
   counts: QuestionCounts,
   random: Random,
 ): Question[] {
-  const defined = definedOnce(files.flatMap(({ path, text }) => findDefinitions(path, text)));
+  const defined = definedOnce(files);
   if (defined.length === 0) return [];
   const everything = files.map(({ text }) => text).join("\n");
   const foreign = random.shuffle(foreignNames).filter((name) => !everything.includes(name));

@@ -18,7 +18,7 @@ const javaScript = [
 const cpp = [
   new RegExp(String.raw`^\s*#\s*define\s+${name}`),
   new RegExp(String.raw`^\s*(?:class|struct|enum)\s+${name}\b[^;]*$`),
-  new RegExp(String.raw`^(?:inline|static|template<[^>]*>)\s[^=;]*?\b${name}\([^;]*\)[^;]*\{$`),
+  new RegExp(String.raw`^(?:inline|static|template<[^>]*>)\s(?!.*\boperator\b)[^=;]*?\b${name}\([^;]*\)[^;]*\{$`),
 ];
 const typeScript = [
   ...javaScript,
@@ -26,6 +26,8 @@ const typeScript = [
   new RegExp(String.raw`^(?:export\s+)?const\s+${name}\s*:`),
 ];
 const patterns: Readonly<Record<string, readonly RegExp[]>> = { js: javaScript, ts: typeScript, h: cpp, cpp };
+/** A C++ function's type, name and first parenthesis, whether a body follows or not. */
+const cppDeclaration = new RegExp(String.raw`^\s*(?!return\b|else\b|throw\b|new\b)(?:[\w:<>,*&~]+\s+)+[*&]*${name}\(`);
 /** Words that a pattern can take for a name. */
 const notNames = new Set([
   "constructor",
@@ -52,9 +54,22 @@ export function findDefinitions(path: string, text: string): Definition[] {
   return found;
 }
 
-/** Those whose name is defined on one line only, so that the question has one right answer. */
-export function definedOnce(definitions: readonly Definition[]): Definition[] {
-  const counts = new Map<string, number>();
-  for (const definition of definitions) counts.set(definition.name, (counts.get(definition.name) ?? 0) + 1);
-  return definitions.filter((definition) => counts.get(definition.name) === 1);
+/** The lines that declare a function which is defined elsewhere: for "where is it declared?" they are right too. */
+function findDeclarations(path: string, text: string): Omit<Definition, "text">[] {
+  if (!/\.(?:h|cpp)$/.test(path)) return [];
+  return text.split(/\r?\n/).flatMap((line, index) => {
+    const declared = cppDeclaration.exec(line)?.[1];
+    return declared === undefined ? [] : [{ name: declared, path, line: index + 1 }];
+  });
+}
+
+/** Definitions whose name one line alone defines or declares, so that the question has one right answer. */
+export function definedOnce(files: readonly { readonly path: string; readonly text: string }[]): Definition[] {
+  const places = new Map<string, Set<string>>();
+  const definitions = files.flatMap(({ path, text }) => findDefinitions(path, text));
+  const declarations = files.flatMap(({ path, text }) => findDeclarations(path, text));
+  for (const { name: defined, path, line } of [...definitions, ...declarations]) {
+    places.set(defined, (places.get(defined) ?? new Set()).add(`${path}:${String(line)}`));
+  }
+  return definitions.filter((definition) => places.get(definition.name)?.size === 1);
 }

@@ -1,0 +1,96 @@
+/** `longsight eval`: started by the CLI as a process of its own, with an engine of its own. */
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { startNativeEngine } from "../engine/native-engine.ts";
+import { Failure, toFailure } from "../failure/failure.ts";
+import { loadPromptModel } from "../prompt/index.ts";
+import { errorCatalogue } from "../protocol/errors.ts";
+import { LongsightService } from "../sessions/service.ts";
+import { drawHeatMap } from "./heat-map.ts";
+import { makeContexts } from "./make-contexts.ts";
+import { type EvalOptions, evalHelp, readEvalOptions } from "./options.ts";
+import { summarize, toMarkdown } from "./report.ts";
+import { type Answered, runContext } from "./runner.ts";
+
+/** The CLI's bundles lie in dist/. */
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+function startService(model: string): LongsightService {
+  return new LongsightService({
+    modelsDir: path.join(root, "models"),
+    defaultModel: model,
+    cacheDir: null,
+    logFile: "",
+    version: "eval",
+    device: "auto",
+    threads: 0,
+    log: { info: () => undefined, error: (text) => process.stderr.write(`${text}\n`) },
+    startEngine: () =>
+      startNativeEngine({ workerPath: path.join(root, "dist", "native-worker.js"), onLog: () => undefined }),
+  });
+}
+
+/** What has been answered so far is printed also when it is cancelled half way. */
+async function evaluate(options: EvalOptions, signal: AbortSignal): Promise<void> {
+  const model = path.resolve(options.model ?? process.env["LONGSIGHT_MODEL"] ?? path.join(root, "models", "bundled"));
+  const prompt = await loadPromptModel(model);
+  const service = startService(model);
+  const answers: Answered[] = [];
+  const say = (line: string): void => {
+    if (process.stderr.isTTY || options.verbose) process.stderr.write(`${line}\n`);
+  };
+  try {
+    for (const task of options.tasks) {
+      for (const tokens of options.lengths) {
+        let done = 0;
+        for await (const context of makeContexts({ root, model: prompt, options }, task, tokens)) {
+          const choice = {
+            ...(options.patterns === undefined ? {} : { patterns: path.resolve(options.patterns) }),
+            ...(options.recallFloor === undefined ? {} : { recallFloor: options.recallFloor }),
+          };
+          const trace = (line: string): void => {
+            if (options.verbose) process.stderr.write(`${line}\n`);
+          };
+          const answered = await runContext(context, { service, model, modes: options.modes, choice, signal, trace });
+          answers.push(...answered);
+          done += answered.length;
+          say(
+            `${task} at ${tokens.toLocaleString("en-US")} tokens: ${String(done)} of ${String(options.samples)} answered`,
+          );
+        }
+      }
+    }
+  } finally {
+    await service.close();
+    if (answers.length > 0) await print(answers, options, model);
+  }
+}
+
+async function print(answers: readonly Answered[], options: EvalOptions, model: string): Promise<void> {
+  const rows = summarize(answers, options.modes, options.seed);
+  if (options.picture !== undefined) {
+    const grid = answers.filter(({ task }) => task === "grid");
+    await writeFile(options.picture, drawHeatMap(grid, options.modes));
+  }
+  const result = { model: path.basename(model), seed: options.seed, rows, answers };
+  process.stdout.write(options.json ? `${JSON.stringify(result, null, 1)}\n` : toMarkdown(rows));
+}
+
+const aborter = new AbortController();
+process.once("SIGINT", () => {
+  aborter.abort();
+});
+try {
+  const options = readEvalOptions(process.argv.slice(2));
+  if (options.help) process.stdout.write(evalHelp);
+  else await evaluate(options, aborter.signal);
+} catch (thrown) {
+  const failure = thrown instanceof Failure ? thrown : toFailure(thrown);
+  const { exit, next } = errorCatalogue[failure.code];
+  process.stderr.write(`longsight eval: ${failure.message}${next === "" ? "" : `\n${next}`}\n`);
+  if (failure.code === "internal" && failure.cause instanceof Error)
+    process.stderr.write(`${failure.cause.stack ?? ""}\n`);
+  process.exitCode = exit;
+}
+process.exit();

@@ -1,0 +1,27 @@
+/** How a repository's KV is computed, and what sparse attention kept of it. */
+
+/** `auto`: sparse where that is measured to be faster on this machine, else dense. */
+export const prefillModes = ["auto", "dense", "sparse"] as const;
+export type PrefillMode = (typeof prefillModes)[number];
+
+/** What a request may ask of the prefill; each of them is part of what makes a KV reusable. */
+export interface PrefillChoice {
+  /** Default `auto`. */
+  readonly prefill?: PrefillMode;
+  /** Absolute path of a head-pattern file; default: the model's own, else a pattern that is safe for any model. */
+  readonly patterns?: string;
+  /** The share of attention under which a head gets a larger budget, 0 to 1; default 0.95. 0: the guard is off. */
+  readonly recallFloor?: number;
+}
+
+/** Shares from 0 to 1. A dense prefill keeps everything: recall 1, sparsity 0. */
+export interface PrefillRecord {
+  /** `sparse` when any layer of any part was. */
+  readonly mode: "dense" | "sparse";
+  /** Of the attention that the sparse heads had, what they kept: measured on the last queries of every chunk. */
+  readonly recall: { readonly mean: number; readonly least: number };
+  /** Of the query-key pairs of full attention, those that were not computed. */
+  readonly sparsity: number;
+  /** Of the same pairs, those that the guard added since a head was under its floor. */
+  readonly guardShare: number;
+}
