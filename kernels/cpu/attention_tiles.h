@@ -62,6 +62,7 @@ struct AttentionScratch {
     sum = take(lanes);
     decay = take(T::kLanes);
     row = take(T::kMaxHeadSize);
+    rest = next;
   }
 
   float* q;       // [panels][units of the head][kLanes]
@@ -73,10 +74,14 @@ struct AttentionScratch {
   float* sum;     // [lanes]: sum of 2^(score - top)
   float* decay;   // [kLanes]: what the panel's earlier sums shrink by
   float* row;     // [head_size]
+  float* rest;    // what is left, kRestBytes at least
+
+  static constexpr int64_t kRestBytes = int64_t{1} << 20;
 };
 
-// The largest head: 96 x 256 twice, 128 x 256 twice, and some.
-static_assert((2 * 24576 + 2 * 128 * 272 + 128 * 48 + 2 * 384 + 2 * 256) * sizeof(float) <=
+// The largest head: 96 x 256 twice, 128 x 256 twice, and some; then the rest.
+static_assert((2 * 24576 + 2 * 128 * 272 + 128 * 48 + 2 * 384 + 2 * 256) * sizeof(float) +
+                  (size_t{1} << 20) <=
               ThreadPool::kScratchBytes);
 
 // One block of stacked rows [row_begin, row_end) of a KV head against keys [keys.begin, keys.end)
@@ -125,30 +130,30 @@ class AttentionBlock {
     }
   }
 
- private:
-  // Of key `key`'s row in K and V, in elements.
-  int64_t Offset(int64_t key) const {
-    return key * p_.kv.row_stride + kv_head_ * p_.kv.head_stride;
+ protected:
+  // Key `key`'s row in K or V.
+  const void* RowAt(const void* plane, int64_t key) const {
+    return ElementAt(plane, p_.kv.type, key * p_.kv.row_stride + kv_head_ * p_.kv.head_stride);
   }
 
   int64_t Panels() const { return CeilDiv(row_end_ - row_begin_, T::kLanes); }
 
-  // Rows past the end are zero: their scores are 0, and nobody reads their result.
+  // The query of a lane. Lanes without one (null) are zero: their scores are 0, and nobody reads
+  // their result.
+  void LoadLane(int64_t lane, const float* from) {
+    float* to = s_.q + lane / T::kLanes * head_units_ * T::kLanes + lane % T::kLanes;
+    for (int64_t u = 0; u < head_units_; ++u) {
+      to[u * T::kLanes] = from == nullptr ? 0.0f : Units::QueryUnit(from + u * kValues);
+    }
+    s_.top[lane] = kMinusInfinity;
+    s_.sum[lane] = 0.0f;
+  }
+
   void LoadQueries() {
     for (int64_t lane = 0; lane < Panels() * T::kLanes; ++lane) {
       const int64_t i = row_begin_ + lane;
-      float* to = s_.q + lane / T::kLanes * head_units_ * T::kLanes + lane % T::kLanes;
-      if (i < row_end_) {
-        const float* from =
-            p_.q + StackedOffset(p_, kv_head_, i, p_.q_row_stride, p_.q_head_stride);
-        for (int64_t u = 0; u < head_units_; ++u) {
-          to[u * T::kLanes] = Units::QueryUnit(from + u * kValues);
-        }
-      } else {
-        for (int64_t u = 0; u < head_units_; ++u) to[u * T::kLanes] = 0.0f;
-      }
-      s_.top[lane] = kMinusInfinity;
-      s_.sum[lane] = 0.0f;
+      const int64_t offset = StackedOffset(p_, kv_head_, i, p_.q_row_stride, p_.q_head_stride);
+      LoadLane(lane, i < row_end_ ? p_.q + offset : nullptr);
     }
     std::memset(s_.out, 0,
                 static_cast<size_t>(Panels() * T::kLanes * p_.head_size) * sizeof(float));
@@ -158,22 +163,33 @@ class AttentionBlock {
   [[gnu::noinline]] void LoadKeysAndValues(int64_t tile, int64_t count) {
     const int64_t stride = T::RowStride(p_.head_size);
     for (int64_t key = 0; key < count; ++key) {
-      const int64_t offset = Offset(tile + key);
-      Units::LoadKey(p_, offset, s_.k + key * stride);
+      Units::LoadKey(p_, RowAt(p_.kv.k, tile + key), s_.k + key * stride);
       // A head's rows lie apart, which the processor's own prefetchers follow badly.
-      const int64_t ahead = offset + T::kKeys * p_.kv.row_stride;
-      if (tile + key + T::kKeys < p_.kv.tokens) {
-        for (int64_t c = 0; c < p_.head_size; c += 64 / ElementBytes(p_.kv.type)) {
-          __builtin_prefetch(ElementAt(p_.kv.k, p_.kv.type, ahead + c), 0, 2);
-          __builtin_prefetch(ElementAt(p_.kv.v, p_.kv.type, ahead + c), 0, 2);
-        }
+      const int64_t ahead = tile + key + T::kKeys;
+      if (ahead < p_.kv.tokens) {
+        PrefetchRow(RowAt(p_.kv.k, ahead));
+        PrefetchRow(RowAt(p_.kv.v, ahead));
       }
     }
     for (int64_t key = 0; key < count; key += kValues) {
       const bool pair = kValues == 2 && key + 1 < count;
-      Units::LoadValues(p_, Offset(tile + key), pair ? Offset(tile + key + 1) : kNoKey,
+      Units::LoadValues(p_, RowAt(p_.kv.v, tile + key),
+                        pair ? RowAt(p_.kv.v, tile + key + 1) : nullptr,
                         s_.v + key / kValues * stride);
     }
+    FillTile(count);
+  }
+
+  void PrefetchRow(const void* row) const {
+    const int64_t bytes = p_.head_size * ElementBytes(p_.kv.type);
+    for (int64_t at = 0; at < bytes; at += 64) {
+      __builtin_prefetch(static_cast<const char*>(row) + at, 0, 2);
+    }
+  }
+
+  // Zeros behind the `count` keys of a tile, to the end of the register tile.
+  void FillTile(int64_t count) {
+    const int64_t stride = T::RowStride(p_.head_size);
     const int64_t filled = RoundUp(count, T::kMr);
     for (int64_t key = count; key < filled; ++key) {
       std::memset(s_.k + key * stride, 0, static_cast<size_t>(head_units_) * sizeof(float));

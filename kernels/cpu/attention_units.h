@@ -10,8 +10,6 @@
 
 namespace longsight::cpu {
 
-inline constexpr int64_t kNoKey = -1;
-
 // fp32 throughout, whatever the type of K and V.
 template <class S>
 struct WidenedTile {
@@ -21,13 +19,14 @@ struct WidenedTile {
 
   static float QueryUnit(const float* q) { return *q; }
 
-  // to[head_size] = the key at `offset`.
-  static void LoadKey(const AttentionParams& p, int64_t offset, float* to) {
-    WidenRow<S>(ElementAt(p.kv.k, p.kv.type, offset), p.kv.type, to, p.head_size);
+  // to[head_size] = a key.
+  static void LoadKey(const AttentionParams& p, const void* key, float* to) {
+    WidenRow<S>(key, p.kv.type, to, p.head_size);
   }
 
-  static void LoadValues(const AttentionParams& p, int64_t offset, int64_t /*next*/, float* to) {
-    WidenRow<S>(ElementAt(p.kv.v, p.kv.type, offset), p.kv.type, to, p.head_size);
+  static void LoadValues(const AttentionParams& p, const void* value, const void* /*next*/,
+                         float* to) {
+    WidenRow<S>(value, p.kv.type, to, p.head_size);
   }
 
   static typename S::V WeightUnit(const typename S::V (&weights)[1]) { return weights[0]; }
@@ -46,16 +45,14 @@ struct PairedTile {
     return FloatFromBits(Bf16FromFloat(q[0]) | (uint32_t{Bf16FromFloat(q[1])} << 16));
   }
 
-  static void LoadKey(const AttentionParams& p, int64_t offset, float* to) {
-    std::memcpy(to, ElementAt(p.kv.k, DType::kBF16, offset), static_cast<size_t>(p.head_size) * 2);
+  static void LoadKey(const AttentionParams& p, const void* key, float* to) {
+    std::memcpy(to, key, static_cast<size_t>(p.head_size) * 2);
   }
 
-  // to[head_size] = pairs of the values at `offset` and at `next`; zeros where that is kNoKey.
-  static void LoadValues(const AttentionParams& p, int64_t offset, int64_t next, float* to) {
-    const auto* first = static_cast<const uint16_t*>(ElementAt(p.kv.v, DType::kBF16, offset));
-    const auto* second = next == kNoKey
-                             ? nullptr
-                             : static_cast<const uint16_t*>(ElementAt(p.kv.v, DType::kBF16, next));
+  // to[head_size] = pairs of one key's values and the next one's; zeros where that is null.
+  static void LoadValues(const AttentionParams& p, const void* value, const void* next, float* to) {
+    const auto* first = static_cast<const uint16_t*>(value);
+    const auto* second = static_cast<const uint16_t*>(next);
     for (int64_t c = 0; c < p.head_size; c += S::kWidth) {
       S::Store(to + c, second == nullptr ? S::PairWithZero(first + c)
                                          : S::Interleave(first + c, second + c));

@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "probe_layout.h"
+
 #if defined(LONGSIGHT_X86)
 #include <cpuid.h>
 #endif
@@ -106,6 +108,17 @@ void RmsNorm(ThreadPool& pool, const RmsNormParams& p) { Ops().rms_norm(pool, p)
 void Rope(ThreadPool& pool, const RopeParams& p) { Ops().rope(pool, p); }
 void SwiGlu(ThreadPool& pool, const SwiGluParams& p) { Ops().swiglu(pool, p); }
 void Attention(ThreadPool& pool, const AttentionParams& p) { Ops().attention(pool, p); }
+
+void SparseAttention(ThreadPool& pool, const SparseAttentionParams& p) {
+  Ops().sparse_attention(pool, p);
+}
+
+int64_t ProbeWorkspaceFloats(int64_t heads, int64_t tokens) {
+  return ProbeSlices(tokens) * heads * (index::kProbeRows + kSliceBands);
+}
+
+void KeyMeans(ThreadPool& pool, const KeyMeansParams& p) { Ops().key_means(pool, p); }
+void Probe(ThreadPool& pool, const ProbeParams& p) { Ops().probe(pool, p); }
 
 void Convert(ThreadPool& pool, const float* x, void* y, DType y_type, int64_t n) {
   Ops().convert(pool, x, y, y_type, n);

@@ -11,6 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "index/pattern.h"
+
 namespace longsight::cpu {
 
 class ThreadPool;  // thread_pool.h
@@ -112,6 +114,81 @@ struct AttentionParams {
   const std::atomic<bool>* cancel = nullptr;
 };
 void Attention(ThreadPool& pool, const AttentionParams& p);
+
+// All keys of a layer: views without a gap between them, the first one from position 0 on. One type
+// and one set of strides.
+struct KvViews {
+  const KvView* views;
+  int64_t count;
+  int64_t tokens;  // of all together
+};
+
+// Rows that share one cover in SparseAttention (index/cover.h), counted from its first row: whole
+// panels of every instruction set.
+inline constexpr int64_t kSparseRows = 96;
+// The longest context that block-sparse heads can have, in blocks of index::kKeyBlock keys.
+inline constexpr int64_t kMaxKeyBlocks = 65536;
+
+// What one query head attends to. kDense: every key. kAShape and kVerticalSlash: `lines`, in
+// absolute positions. kBlockSparse: `blocks` key blocks per row block.
+struct HeadCover {
+  index::PatternKind kind;
+  index::Lines lines;
+  int64_t blocks;
+};
+
+// Attention of q[rows, heads, head_size] over what each query head's cover keeps of all keys up to
+// the last row, which is the last of them: kv.tokens == first_position + rows. Exact softmax over
+// the kept keys that the causal mask lets through. out, lse, cancel, round_activations: as in
+// AttentionParams.
+struct SparseAttentionParams {
+  const float* q;
+  int64_t q_row_stride, q_head_stride;
+  int64_t rows, heads, kv_heads, head_size;
+  int64_t first_position;
+  float scale;
+  KvViews kv;
+  const HeadCover* covers;  // [heads]
+  // [kv_heads, ceil(tokens / index::kKeyBlock), head_size]: what KeyMeans wrote; null when no head
+  // is block-sparse.
+  const float* key_means;
+  float* out;
+  int64_t out_row_stride, out_head_stride;
+  float* lse;  // [rows, heads]
+  bool round_activations = false;
+  const std::atomic<bool>* cancel = nullptr;
+};
+void SparseAttention(ThreadPool& pool, const SparseAttentionParams& p);
+
+// means[kv_heads, ceil(tokens / index::kKeyBlock), head_size] of each block's keys.
+struct KeyMeansParams {
+  KvViews kv;
+  int64_t kv_heads, head_size;
+  float* means;
+};
+void KeyMeans(ThreadPool& pool, const KeyMeansParams& p);
+
+// The attention of a few rows over all keys, summed along both kinds of lines: what vertical-slash
+// heads choose their lines by. Two passes over K, no score is kept. Rows are at the last `rows`
+// positions of the keys; causal; one KV head, whose query heads are q's `heads`.
+struct ProbeParams {
+  const float* q;  // [rows, heads, head_size] of this KV head's group
+  int64_t q_row_stride, q_head_stride;
+  int64_t rows;  // 1 to index::kProbeRows
+  int64_t heads, head_size;
+  float scale;
+  KvViews kv;
+  int64_t kv_head;
+  float* columns;    // [heads, tokens]: per key, summed over the rows
+  float* bands;      // [heads, ceil(tokens / index::kBandOffsets)]: per band of offsets, without
+                     // the keys below index::kFirstColumns, which are always in
+  float* lse;        // [heads, rows]: natural log of the sum over all keys
+  float* workspace;  // ProbeWorkspaceFloats
+  bool round_activations = false;
+  const std::atomic<bool>* cancel = nullptr;
+};
+int64_t ProbeWorkspaceFloats(int64_t heads, int64_t tokens);
+void Probe(ThreadPool& pool, const ProbeParams& p);
 
 // y[n] (type y_type) = x[n] rounded to nearest even; the write path of the KV.
 void Convert(ThreadPool& pool, const float* x, void* y, DType y_type, int64_t n);

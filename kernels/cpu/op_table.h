@@ -2,6 +2,8 @@
 #pragma once
 
 #include "attention.h"
+#include "attention_probe.h"
+#include "attention_sparse.h"
 #include "convert.h"
 #include "matmul.h"
 #include "ops.h"
@@ -19,6 +21,9 @@ constexpr OpTable MakeOpTable(const char* name) {
           .rope = RopeFor<S>,
           .swiglu = SwiGluFor<S>,
           .attention = AttentionFor<S, PairDot>,
+          .sparse_attention = SparseAttentionFor<S, PairDot>,
+          .key_means = KeyMeansFor<S>,
+          .probe = ProbeFor<S, PairDot>,
           .convert = ConvertFor<S>,
           .embed = EmbedFor<S>};
 }

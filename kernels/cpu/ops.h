@@ -13,6 +13,9 @@ struct OpTable {
   void (*rope)(ThreadPool&, const RopeParams&);
   void (*swiglu)(ThreadPool&, const SwiGluParams&);
   void (*attention)(ThreadPool&, const AttentionParams&);
+  void (*sparse_attention)(ThreadPool&, const SparseAttentionParams&);
+  void (*key_means)(ThreadPool&, const KeyMeansParams&);
+  void (*probe)(ThreadPool&, const ProbeParams&);
   void (*convert)(ThreadPool&, const float* x, void* y, DType y_type, int64_t n);
   void (*embed)(ThreadPool&, const void* table, DType type, const uint32_t* ids, int64_t rows,
                 int64_t n, float* y);

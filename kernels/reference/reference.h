@@ -44,6 +44,7 @@ struct Heads {
   const float* q;
   const float* k;
   const float* v;
+  int64_t always_kept = 0;  // SumLines only
 };
 // out[rows, heads, head_size], lse[rows, heads]; zeros and -inf for a row that sees no key.
 struct Attended {
@@ -51,6 +52,30 @@ struct Attended {
   std::vector<double> lse;
 };
 Attended Attend(const Heads& p);
+
+// What one head keeps. Rows go in blocks, and a block's rows share their keys: those that any of
+// them reaches by an offset (query position - key position), and the columns left of the block. Or,
+// with `blocks` > 0: the first block of `block_keys` keys, those that hold the rows themselves, and
+// of the others the best by the mean of q.k, `blocks` in all.
+struct Kept {
+  bool all;
+  std::vector<int64_t> offsets;
+  std::vector<int64_t> columns;
+  int64_t blocks;
+  int64_t block_keys;
+};
+// Dense attention under that mask and the causal one; no window, key_position 0. *margin: by how
+// much the worst block that was taken beats the best one that was not.
+Attended AttendKept(const Heads& p, const std::vector<Kept>& kept, int64_t block_rows,
+                    double* margin);
+
+// Attention of each head summed over the rows: per key, and per offset, the latter without the keys
+// below `always_kept`. key_position 0, no window.
+struct Probed {
+  std::vector<std::vector<double>> columns, offsets;  // [heads][tokens]
+  std::vector<std::vector<double>> lse;               // [heads][rows]
+};
+Probed SumLines(const Heads& p);
 
 // The bits of the nearest bf16 or f16 value (even on a tie), found by trying the neighbours in
 // fp64.
