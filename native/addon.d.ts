@@ -38,7 +38,28 @@ export interface NativeModel {
     chunkTokens: number,
     cancel: Int32Array,
     onProgress: (processedTokens: number, totalTokens: number) => void,
-  ): Promise<NativeKv>;
+    settings: {
+      mode: "auto" | "dense" | "sparse";
+      /** A head-pattern file; empty: a default pattern. Throws "invalid-argument" when it does not fit the model. */
+      patterns: string;
+      /** 0 to 1; 0: the recall is measured and left as it is. */
+      recallFloor: number;
+    },
+  ): Promise<{
+    kv: NativeKv;
+    /** See PrefillReport in daemon/engine/engine.ts. */
+    report: {
+      sparse: boolean;
+      densePairs: number;
+      keptPairs: number;
+      guardPairs: number;
+      recallSum: number;
+      recallCount: number;
+      recallLeast: number;
+      attentionMs: number;
+      indexMs: number;
+    };
+  }>;
   /**
    * Resolves also when cancelled (stopReason "cancelled"). `onToken` is called once per sampled token, in order, an end token
    * included; all calls come before the promise resolves. `kv` is base + tokens + sampled tokens less the last one, which was not fed.

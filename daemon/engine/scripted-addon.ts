@@ -56,6 +56,18 @@ export function newWork(): ScriptedWork {
   return { prefilledTokens: 0, prefillCalls: 0, generateCalls: 0, liveStates: 0, liveTokens: 0 };
 }
 
+const denseReport = {
+  sparse: false,
+  densePairs: 1,
+  keptPairs: 1,
+  guardPairs: 0,
+  recallSum: 0,
+  recallCount: 0,
+  recallLeast: 1,
+  attentionMs: 0,
+  indexMs: 0,
+};
+
 /** Handles share nothing here; the real engine's share segments, which callers cannot see. */
 const tokensOf = new WeakMap<NativeKv, Uint32Array>();
 
@@ -111,7 +123,7 @@ function scriptedModel(script: Script, threads: number, work: ScriptedWork): Nat
         work.prefilledTokens += chunk;
         onProgress(done, tokens.length);
       }
-      return makeKv(concatenate(read(base), tokens));
+      return { kv: makeKv(concatenate(read(base), tokens)), report: denseReport };
     },
     generate: async (base, tokens, options, cancel, onToken) => {
       work.generateCalls += 1;

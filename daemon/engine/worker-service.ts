@@ -79,20 +79,12 @@ export class WorkerService {
     const empty = params.base === null ? model.emptyKv() : null;
     const base = empty ?? this.#state(params.base ?? 0);
     try {
-      const kv = await model.prefill(base, params.tokens, params.chunkTokens, this.#flag(call), (processed, total) => {
+      const onProgress = (processed: number, total: number): void => {
         this.#send({ kind: "progress", call, processedTokens: processed, totalTokens: total });
-      });
-      const report = {
-        sparse: false,
-        densePairs: 0,
-        keptPairs: 0,
-        guardPairs: 0,
-        recallSum: 0,
-        recallCount: 0,
-        recallLeast: 1,
-        attentionMs: 0,
-        indexMs: 0,
       };
+      const settings = { ...params.settings, patterns: params.settings.patterns ?? "" };
+      const flag = this.#flag(call);
+      const { kv, report } = await model.prefill(base, params.tokens, params.chunkTokens, flag, onProgress, settings);
       return { kv: this.#keep(kv), report };
     } finally {
       empty?.release();

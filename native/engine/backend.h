@@ -8,10 +8,12 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "engine/decoder_spec.h"
 #include "engine/model.h"
+#include "engine/prefill_report.h"
 
 namespace longsight {
 
@@ -49,6 +51,19 @@ struct AttentionCall {
   const std::atomic<bool>* cancel;
 };
 
+// The rows of a chunk, in a layer with full attention, over all keys up to the last row.
+struct SparseCall {
+  const float* query;  // [rows, heads, head_size]
+  int64_t rows;
+  int64_t first_position;
+  std::span<const KvRun> kv;           // from position 0 on, without a gap
+  const index::HeadPattern* patterns;  // [heads]
+  double recall_floor;
+  float* out;  // [rows, heads, head_size]
+  float* lse;  // [rows, heads]
+  const std::atomic<bool>* cancel;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -75,6 +90,11 @@ class Backend {
   // Rounds `n` fp32 numbers into a KV segment.
   virtual void StoreKv(const float* x, int64_t n, DType type, void* destination) = 0;
   virtual void Attend(const DecoderSpec& spec, const AttentionCall& call) = 0;
+  // Adds what it did to `report`.
+  virtual void AttendSparse(const DecoderSpec& spec, const SparseCall& call,
+                            PrefillReport& report) = 0;
+  // What AttendSparse keeps for itself at a context of `tokens`.
+  virtual int64_t sparse_bytes(const DecoderSpec& spec, int64_t tokens) const = 0;
 };
 
 // Threads beyond this are a mistake rather than a wish.

@@ -1,4 +1,6 @@
 // The CPU backend: the one file that knows kernels/cpu.
+#include <algorithm>
+#include <cmath>
 #include <thread>
 
 #include "cpu/isa.h"
@@ -6,6 +8,9 @@
 #include "cpu/thread_pool.h"
 #include "engine/backend.h"
 #include "engine/error.h"
+#include "engine/line_choice.h"
+#include "engine/stopwatch.h"
+#include "index/area.h"
 
 #ifdef __linux__
 #include <sched.h>
@@ -145,10 +150,150 @@ class CpuBackend final : public Backend {
     cpu::Attention(pool_, p);
   }
 
+  void AttendSparse(const DecoderSpec& spec, const SparseCall& call,
+                    PrefillReport& report) override {
+    const Stopwatch index_watch;
+    const std::vector<cpu::KvView> views = Views(spec, call.kv);
+    const ChunkRows chunk = {call.first_position, call.rows, cpu::kSparseRows};
+    const cpu::KvViews kv = {views.data(), static_cast<int64_t>(views.size()), chunk.tokens()};
+    const std::vector<HeadChoice> choices = Choose(spec, call, chunk, kv);
+    if (call.cancel->load(std::memory_order_relaxed)) return;
+    report.index_ms += index_watch.milliseconds();
+
+    const Stopwatch attention_watch;
+    AttendCovers(spec, call, kv, choices);
+    report.attention_ms += attention_watch.milliseconds();
+    if (call.cancel->load(std::memory_order_relaxed)) return;
+    AddToReport(spec, call, chunk, choices, report);
+  }
+
+  int64_t sparse_bytes(const DecoderSpec& spec, int64_t tokens) const override {
+    const int64_t group = spec.heads / spec.kv_heads;
+    const int64_t bands = tokens / index::kBandOffsets + 1;
+    const int64_t floats = group * (tokens + bands) + cpu::ProbeWorkspaceFloats(group, tokens) +
+                           spec.kv_heads * spec.head_size * (tokens / index::kKeyBlock + 1);
+    return floats * static_cast<int64_t>(sizeof(float));
+  }
+
  private:
+  static std::vector<cpu::KvView> Views(const DecoderSpec& spec, std::span<const KvRun> runs) {
+    std::vector<cpu::KvView> views;
+    for (const KvRun& run : runs) {
+      views.push_back({run.keys, run.values, KernelType(run.type), spec.kv_size(), spec.head_size,
+                       run.tokens, run.first_position});
+    }
+    return views;
+  }
+
+  // Every head's cover, KV head by KV head: the probe's sums are as long as the context.
+  std::vector<HeadChoice> Choose(const DecoderSpec& spec, const SparseCall& call,
+                                 const ChunkRows& chunk, const cpu::KvViews& kv) {
+    const int64_t group = spec.heads / spec.kv_heads;
+    const int64_t tokens = kv.tokens, bands = index::DivideUp(tokens, index::kBandOffsets);
+    std::vector<HeadChoice> choices(static_cast<size_t>(spec.heads));
+    const int64_t probe_rows = std::min(index::kProbeRows, call.rows);
+    dense_lse_.resize(static_cast<size_t>(spec.heads * index::kProbeRows));
+    columns_.resize(static_cast<size_t>(group * tokens));
+    bands_.resize(static_cast<size_t>(group * bands));
+    workspace_.resize(static_cast<size_t>(cpu::ProbeWorkspaceFloats(group, tokens)));
+    for (int64_t kv_head = 0; kv_head < spec.kv_heads; ++kv_head) {
+      const int64_t first_head = kv_head * group;
+      cpu::ProbeParams p{};
+      p.q = call.query + (call.rows - probe_rows) * spec.query_size() + first_head * spec.head_size;
+      p.q_row_stride = spec.query_size();
+      p.q_head_stride = spec.head_size;
+      p.rows = probe_rows;
+      p.heads = group;
+      p.head_size = spec.head_size;
+      p.scale = static_cast<float>(spec.attention_scale);
+      p.kv = kv;
+      p.kv_head = kv_head;
+      p.columns = columns_.data();
+      p.bands = bands_.data();
+      p.lse = dense_lse_.data() + first_head * probe_rows;
+      p.workspace = workspace_.data();
+      p.round_activations = !exact_;
+      p.cancel = call.cancel;
+      cpu::Probe(pool_, p);
+      if (call.cancel->load(std::memory_order_relaxed)) return choices;
+      pool_.ParallelFor(group, [&](int64_t i, int) {
+        const index::HeadPattern& pattern = call.patterns[first_head + i];
+        HeadChoice& choice = choices[static_cast<size_t>(first_head + i)];
+        if (pattern.kind == index::PatternKind::kBlockSparse) {
+          choice = ChooseBlocks(pattern, chunk);
+          return;
+        }
+        const ProbeSums sums = {columns_.data() + i * tokens, bands_.data() + i * bands, tokens,
+                                probe_rows};
+        choice = ChooseLines(pattern, chunk, sums, call.recall_floor);
+      });
+    }
+    return choices;
+  }
+
+  void AttendCovers(const DecoderSpec& spec, const SparseCall& call, const cpu::KvViews& kv,
+                    const std::vector<HeadChoice>& choices) {
+    std::vector<cpu::HeadCover> covers;
+    bool needs_means = false;
+    for (const HeadChoice& choice : choices) {
+      covers.push_back({choice.kind, choice.lines(), choice.blocks});
+      needs_means = needs_means || choice.kind == index::PatternKind::kBlockSparse;
+    }
+    cpu::SparseAttentionParams p{};
+    p.q = call.query;
+    p.q_row_stride = p.out_row_stride = spec.query_size();
+    p.q_head_stride = p.out_head_stride = spec.head_size;
+    p.rows = call.rows;
+    p.heads = spec.heads;
+    p.kv_heads = spec.kv_heads;
+    p.head_size = spec.head_size;
+    p.first_position = call.first_position;
+    p.scale = static_cast<float>(spec.attention_scale);
+    p.kv = kv;
+    p.covers = covers.data();
+    p.out = call.out;
+    p.lse = call.lse;
+    p.round_activations = !exact_;
+    p.cancel = call.cancel;
+    if (needs_means) {
+      key_means_.resize(static_cast<size_t>(spec.kv_heads * spec.head_size *
+                                            index::DivideUp(kv.tokens, index::kKeyBlock)));
+      cpu::KeyMeans(pool_, {kv, spec.kv_heads, spec.head_size, key_means_.data()});
+      p.key_means = key_means_.data();
+    }
+    cpu::SparseAttention(pool_, p);
+  }
+
+  // Recall as it came out: the kept share of each probe row's attention, by its two log-sum-exps.
+  void AddToReport(const DecoderSpec& spec, const SparseCall& call, const ChunkRows& chunk,
+                   const std::vector<HeadChoice>& choices, PrefillReport& report) const {
+    const int64_t probe_rows = std::min(index::kProbeRows, call.rows);
+    for (int64_t head = 0; head < spec.heads; ++head) {
+      const HeadChoice& choice = choices[static_cast<size_t>(head)];
+      report.dense_pairs += index::CausalArea(chunk.first_position, chunk.rows);
+      report.kept_pairs += choice.pairs;
+      report.guard_pairs += choice.guard_pairs;
+      if (choice.kind == index::PatternKind::kDense) continue;
+      double kept = 0;
+      for (int64_t i = 0; i < probe_rows; ++i) {
+        const int64_t row = call.rows - probe_rows + i;
+        kept +=
+            std::exp(static_cast<double>(call.lse[row * spec.heads + head]) -
+                     static_cast<double>(dense_lse_[static_cast<size_t>(head * probe_rows + i)]));
+      }
+      const double recall = std::min(1.0, kept / static_cast<double>(probe_rows));
+      report.sparse = true;
+      report.recall_sum += recall;
+      report.recall_count += 1;
+      report.recall_least = std::min(report.recall_least, recall);
+    }
+  }
+
   int threads_;
   bool exact_;
   cpu::ThreadPool pool_;
+  // Of AttendSparse; kept from call to call.
+  std::vector<float> columns_, bands_, workspace_, key_means_, dense_lse_;
 };
 
 }  // namespace

@@ -3,8 +3,19 @@
 #include <algorithm>
 
 #include "engine/error.h"
+#include "engine/stopwatch.h"
+#include "index/area.h"
 
 namespace longsight {
+namespace {
+
+// `auto`: below, the probe and the odd tiles cost as much as what they save (longsight-bench-model
+// --mode dense,sparse).
+constexpr int64_t kSparsePaysFrom = 16384;
+// A probe of index::kProbeRows rows is for many more of them.
+constexpr int64_t kLeastSparseRows = 1024;
+
+}  // namespace
 
 struct Decoder::Chunk {
   const KvState& base;
@@ -125,6 +136,8 @@ void Decoder::Project(const Chunk& chunk, int64_t layer, int64_t first_query) {
 // chunk's own rows, merged as they come.
 void Decoder::Attend(const Chunk& chunk, int64_t layer, int64_t first_query) {
   const DecoderSpec& spec = model_.spec;
+  if (IsSparse(chunk, layer)) return AttendSparse(chunk, layer, first_query);
+  const Stopwatch watch;
   const int64_t window = spec.layers[static_cast<size_t>(layer)].window;
   const int64_t position = chunk.first_position() + first_query;
   // The oldest key that the first query still sees.
@@ -149,6 +162,55 @@ void Decoder::Attend(const Chunk& chunk, int64_t layer, int64_t first_query) {
   };
   for (const KvState::Part& part : chunk.base.parts()) attend(*part.segment, part.tokens);
   attend(chunk.tail, chunk.tail.tokens() + chunk.rows());
+  if (report_ == nullptr || window > 0) return;
+  const double pairs =
+      static_cast<double>(spec.heads) * index::CausalArea(call.first_position, call.rows);
+  report_->dense_pairs += pairs;
+  report_->kept_pairs += pairs;
+  report_->attention_ms += watch.milliseconds();
+}
+
+void Decoder::SetPrefill(const PrefillSettings& settings, PrefillReport& report) {
+  settings_ = &settings;
+  report_ = &report;
+  if (settings.patterns == nullptr && settings.mode != PrefillMode::kDense) {
+    default_patterns_ =
+        std::make_unique<HeadPatterns>(model_.spec.layer_count(), model_.spec.heads);
+  }
+}
+
+bool Decoder::IsSparse(const Chunk& chunk, int64_t layer) const {
+  if (settings_ == nullptr || settings_->mode == PrefillMode::kDense) return false;
+  if (model_.spec.layers[static_cast<size_t>(layer)].window > 0) return false;
+  if (settings_->mode == PrefillMode::kSparse) return true;
+  return chunk.rows() >= kLeastSparseRows &&
+         chunk.first_position() + chunk.rows() >= kSparsePaysFrom;
+}
+
+void Decoder::AttendSparse(const Chunk& chunk, int64_t layer, int64_t first_query) {
+  const DecoderSpec& spec = model_.spec;
+  std::vector<KvRun> runs;
+  const auto add = [&](const KvSegment& segment, int64_t tokens) {
+    runs.push_back({segment.key_row(layer, 0), segment.value_row(layer, 0), segment.layout().type,
+                    tokens, segment.first_position()});
+  };
+  for (const KvState::Part& part : chunk.base.parts()) add(*part.segment, part.tokens);
+  add(chunk.tail, chunk.tail.tokens() + chunk.rows());
+
+  const HeadPatterns& patterns =
+      settings_->patterns != nullptr ? *settings_->patterns : *default_patterns_;
+  SparseCall call{};
+  call.query = chunk.space.query + first_query * spec.query_size();
+  call.rows = chunk.rows() - first_query;
+  call.first_position = chunk.first_position() + first_query;
+  call.kv = runs;
+  call.patterns = patterns.layer(layer);
+  call.recall_floor = settings_->recall_floor;
+  call.out = chunk.space.attention + first_query * spec.query_size();
+  call.lse = chunk.space.log_sum_exp + first_query * spec.heads;
+  call.cancel = &chunk.cancel;
+  backend_.AttendSparse(spec, call, *report_);
+  chunk.CheckCancelled();
 }
 
 // Output projection and MLP of the rows from `first_row` on, added to the residual stream.

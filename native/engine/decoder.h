@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 
 #include "engine/backend.h"
@@ -28,6 +29,10 @@ class Decoder {
                Workspace& workspace, const std::atomic<bool>& cancel,
                const ForwardProgress& progress, float* logits);
 
+  // The following chunks' full attention is what `settings` say, and `report` gets what it was;
+  // both must outlive them.
+  void SetPrefill(const PrefillSettings& settings, PrefillReport& report);
+
  private:
   struct Chunk;
   void ForwardChunk(const Chunk& chunk);
@@ -37,8 +42,16 @@ class Decoder {
   void FinishLayer(const Chunk& chunk, int64_t layer, int64_t first_row);
   void ComputeLogits(const Chunk& chunk);
 
+  bool IsSparse(const Chunk& chunk, int64_t layer) const;
+  void AttendSparse(const Chunk& chunk, int64_t layer, int64_t first_query);
+
   const Model& model_;
   Backend& backend_;
+  // Null: dense, and nobody asks.
+  const PrefillSettings* settings_ = nullptr;
+  PrefillReport* report_ = nullptr;
+  // Default patterns, when the settings bring none.
+  std::unique_ptr<const HeadPatterns> default_patterns_;
 };
 
 }  // namespace longsight

@@ -1,18 +1,13 @@
 #include "engine/engine.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
+#include "engine/stopwatch.h"
 #include "engine/workspace.h"
 
 namespace longsight {
 namespace {
-
-double MillisecondsSince(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
-      .count();
-}
 
 std::unique_ptr<Backend> MakeBackend(const EngineOptions& options) {
   if (options.device != "auto" && options.device != "cpu") {
@@ -49,7 +44,7 @@ MemoryPlan Engine::Plan(int64_t context_tokens, int64_t chunk_tokens) const {
                                                  std::to_string(model_.spec.max_context) +
                                                  ", the model's longest context");
   }
-  return PlanMemory(model_, kv_layout_, context_tokens, chunk_tokens, backend_->scratch_bytes());
+  return PlanMemory(model_, kv_layout_, context_tokens, chunk_tokens, Scratch(context_tokens));
 }
 
 void Engine::CheckTokens(const KvState& base, std::span<const uint32_t> tokens, int64_t new_tokens,
@@ -73,21 +68,35 @@ void Engine::CheckTokens(const KvState& base, std::span<const uint32_t> tokens, 
   }
 }
 
+int64_t Engine::Scratch(int64_t context_tokens) const {
+  return backend_->scratch_bytes() + backend_->sparse_bytes(model_.spec, context_tokens);
+}
+
 std::shared_ptr<KvSegment> Engine::NewSegment(const KvState& base, int64_t capacity,
                                               int64_t chunk_tokens) {
-  RequireFit(PlanMemory(model_, kv_layout_, capacity, chunk_tokens, backend_->scratch_bytes()),
-             capacity);
+  const int64_t scratch = Scratch(base.token_count() + capacity);
+  RequireFit(PlanMemory(model_, kv_layout_, capacity, chunk_tokens, scratch), capacity);
   return std::make_shared<KvSegment>(kv_layout_, base.token_count(), capacity, kv_account_);
 }
 
 KvState Engine::Prefill(const KvState& base, std::span<const uint32_t> tokens, int64_t chunk_tokens,
                         const std::atomic<bool>& cancel, const ForwardProgress& progress) {
+  return Prefill(base, tokens, chunk_tokens, PrefillSettings{}, cancel, progress).kv;
+}
+
+PrefillResult Engine::Prefill(const KvState& base, std::span<const uint32_t> tokens,
+                              int64_t chunk_tokens, const PrefillSettings& settings,
+                              const std::atomic<bool>& cancel, const ForwardProgress& progress) {
   const auto count = static_cast<int64_t>(tokens.size());
   CheckTokens(base, tokens, count, chunk_tokens, ErrorCode::kOverBudget);
   std::shared_ptr<KvSegment> segment = NewSegment(base, count, chunk_tokens);
   Workspace workspace(model_.spec, std::min(chunk_tokens, count));
-  Decoder(model_, *backend_).Forward(base, *segment, tokens, workspace, cancel, progress, nullptr);
-  return base.Append(std::move(segment));
+  PrefillResult result;
+  Decoder decoder(model_, *backend_);
+  decoder.SetPrefill(settings, result.report);
+  decoder.Forward(base, *segment, tokens, workspace, cancel, progress, nullptr);
+  result.kv = base.Append(std::move(segment));
+  return result;
 }
 
 std::vector<float> Engine::Logits(const KvState& base, std::span<const uint32_t> tokens,
@@ -105,7 +114,7 @@ std::vector<float> Engine::Logits(const KvState& base, std::span<const uint32_t>
 GenerateResult Engine::Generate(const KvState& base, std::span<const uint32_t> tokens,
                                 const GenerateOptions& options, const std::atomic<bool>& cancel,
                                 const std::function<void(uint32_t token)>& on_token) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   const auto count = static_cast<int64_t>(tokens.size());
   if (options.max_tokens < 1) {
     throw Error(ErrorCode::kInvalidArgument, "maxTokens must be at least 1");
@@ -122,15 +131,15 @@ GenerateResult Engine::Generate(const KvState& base, std::span<const uint32_t> t
   Decoder decoder(model_, *backend_);
 
   GenerateResult result;
-  auto decode_start = start;
+  Stopwatch decode_watch;
   try {
     std::vector<uint32_t> next(tokens.begin(), tokens.end());
     while (static_cast<int64_t>(result.tokens.size()) < max_tokens) {
       decoder.Forward(base, *segment, next, workspace, cancel, [](int64_t) {}, logits.data());
       const uint32_t token = sampler.Sample(logits);
       if (result.tokens.empty()) {
-        result.first_token_ms = MillisecondsSince(start);
-        decode_start = std::chrono::steady_clock::now();
+        result.first_token_ms = watch.milliseconds();
+        decode_watch = Stopwatch();
       }
       result.tokens.push_back(token);
       on_token(token);
@@ -144,7 +153,7 @@ GenerateResult Engine::Generate(const KvState& base, std::span<const uint32_t> t
     if (error.code() != ErrorCode::kCancelled) throw;
     result.stop_reason = StopReason::kCancelled;
   }
-  if (!result.tokens.empty()) result.decode_ms = MillisecondsSince(decode_start);
+  if (!result.tokens.empty()) result.decode_ms = decode_watch.milliseconds();
   result.kv = base.Append(std::move(segment));
   return result;
 }

@@ -30,6 +30,11 @@ struct EngineOptions {
   Precision precision = Precision::kBf16;
 };
 
+struct PrefillResult {
+  KvState kv;
+  PrefillReport report;
+};
+
 enum class StopReason { kEndToken, kMaxTokens, kCancelled };
 
 struct GenerateOptions {
@@ -71,6 +76,10 @@ class Engine {
   // (beyond the model's context), kNotEnoughMemory, kCancelled.
   KvState Prefill(const KvState& base, std::span<const uint32_t> tokens, int64_t chunk_tokens,
                   const std::atomic<bool>& cancel, const ForwardProgress& progress);
+  // The same as `settings` say. Sparse results depend on `chunk_tokens`.
+  PrefillResult Prefill(const KvState& base, std::span<const uint32_t> tokens, int64_t chunk_tokens,
+                        const PrefillSettings& settings, const std::atomic<bool>& cancel,
+                        const ForwardProgress& progress);
 
   // Errors as Prefill's, with kQuestionTooLong for kOverBudget; cancellation is a result.
   GenerateResult Generate(const KvState& base, std::span<const uint32_t> tokens,
@@ -84,6 +93,8 @@ class Engine {
  private:
   void CheckTokens(const KvState& base, std::span<const uint32_t> tokens, int64_t new_tokens,
                    int64_t chunk_tokens, ErrorCode too_long) const;
+  // What the backend keeps for itself at that length.
+  int64_t Scratch(int64_t context_tokens) const;
   std::shared_ptr<KvSegment> NewSegment(const KvState& base, int64_t capacity,
                                         int64_t chunk_tokens);
 

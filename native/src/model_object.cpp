@@ -95,6 +95,12 @@ Napi::Value ModelObject::Prefill(const Napi::CallbackInfo& info) {
       .base = KvObject::StateOf(arguments, info[0], "base", *model),
       .tokens = arguments.Tokens(1, "tokens"),
       .chunk_tokens = arguments.Integer(2, "chunkTokens", 1),
+      .settings = TranslateErrors(info.Env(),
+                                  [&] {
+                                    return ReadPrefillSettings(arguments,
+                                                               arguments.Object(5, "settings"),
+                                                               model->engine->model().spec);
+                                  }),
       .cancel = arguments.SharedFlag(3, "cancel"),
       .on_progress = arguments.Function(4, "onProgress"),
   };

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "src/arguments.h"
 #include "src/async_task.h"
 #include "src/event_queue.h"
 #include "src/loaded_model.h"
@@ -18,9 +19,15 @@ struct PrefillRequest {
   KvState base;
   std::vector<uint32_t> tokens;
   int64_t chunk_tokens;
+  PrefillSettings settings;
   Napi::Int32Array cancel;
   Napi::Function on_progress;  // (processedTokens, totalTokens)
 };
+
+// Every field is required, as in addon.d.ts; the pattern file is read, and checked against the
+// model.
+PrefillSettings ReadPrefillSettings(const Arguments& arguments, const Napi::Object& options,
+                                    const DecoderSpec& spec);
 
 class PrefillTask final : public AsyncTask {
  public:
@@ -35,11 +42,12 @@ class PrefillTask final : public AsyncTask {
   KvState base_;
   std::vector<uint32_t> tokens_;
   int64_t chunk_tokens_;
+  PrefillSettings settings_;
   // Keeps the flag's memory alive while the engine polls it.
   Napi::ObjectReference cancel_owner_;
   int32_t* cancel_flag_;
   EventQueue<int64_t> progress_;
-  KvState result_;
+  PrefillResult result_;
 };
 
 }  // namespace longsight::addon

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { NativeModel } from "../../../native/addon.d.ts";
-import { addon, addonPath, newFlag, prefill } from "./addon.ts";
+import { addon, addonPath, dense, newFlag, prefill } from "./addon.ts";
 import { kvBytesPerToken, slowShape, writeZeroModel } from "./zero-model.ts";
 
 const longPrompt = new Uint32Array(500_000);
@@ -32,7 +32,7 @@ describe("cancelling", () => {
     const flag = newFlag();
     Atomics.store(flag, 0, 1);
     let calls = 0;
-    const run = model.prefill(model.emptyKv(), longPrompt, 4096, flag, () => calls++);
+    const run = model.prefill(model.emptyKv(), longPrompt, 4096, flag, () => calls++, dense);
     await expect(run).rejects.toMatchObject({ code: "cancelled" });
     expect(calls).toBe(0);
     expect(model.memory().kvBytes).toBe(0);
@@ -40,7 +40,7 @@ describe("cancelling", () => {
 
   it("within one huge chunk: within a fraction of a second", async () => {
     const flag = newFlag();
-    const run = model.prefill(model.emptyKv(), longPrompt, longPrompt.length, flag, () => undefined);
+    const run = model.prefill(model.emptyKv(), longPrompt, longPrompt.length, flag, () => undefined, dense);
     await sleep(300);
     const started = performance.now();
     Atomics.store(flag, 0, 1);
@@ -64,7 +64,7 @@ describe("cancelling", () => {
 
   it("after the end: without effect", async () => {
     const flag = newFlag();
-    const kv = await model.prefill(model.emptyKv(), Uint32Array.of(1, 2), 8, flag, () => undefined);
+    const { kv } = await model.prefill(model.emptyKv(), Uint32Array.of(1, 2), 8, flag, () => undefined, dense);
     Atomics.store(flag, 0, 1);
     await sleep(30);
     expect(kv.tokenCount).toBe(2);
@@ -75,10 +75,11 @@ describe("progress", () => {
   it("never runs backwards, and ends at the total", async () => {
     const seen: number[] = [];
     const tokens = longPrompt.subarray(0, 3000);
-    const kv = await model.prefill(model.emptyKv(), tokens, 700, newFlag(), (processed, total) => {
+    const onProgress = (processed: number, total: number) => {
       expect(total).toBe(3000);
       seen.push(processed);
-    });
+    };
+    const { kv } = await model.prefill(model.emptyKv(), tokens, 700, newFlag(), onProgress, dense);
     expect(kv.tokenCount).toBe(3000);
     expect(seen.at(-1)).toBe(3000);
     expect(seen).toEqual([...seen].sort((a, b) => a - b));
@@ -88,8 +89,8 @@ describe("progress", () => {
 
 describe("disposing", () => {
   it("stops what runs, refuses what waits and what comes", async () => {
-    const running = model.prefill(model.emptyKv(), longPrompt, 4096, newFlag(), () => undefined);
-    const waiting = model.prefill(model.emptyKv(), longPrompt, 4096, newFlag(), () => undefined);
+    const running = model.prefill(model.emptyKv(), longPrompt, 4096, newFlag(), () => undefined, dense);
+    const waiting = model.prefill(model.emptyKv(), longPrompt, 4096, newFlag(), () => undefined, dense);
     const both = Promise.allSettled([running, waiting]);
     await sleep(100);
     const started = performance.now();
@@ -119,7 +120,7 @@ describe("leaving and sharing", () => {
       [
         "-e",
         script(`
-          model.prefill(model.emptyKv(), new Uint32Array(500000), 4096, flag, () => {}).catch(() => {});
+          model.prefill(model.emptyKv(), new Uint32Array(500000), 4096, flag, () => {}, { mode: "dense", patterns: "", recallFloor: 1 }).catch(() => {});
           setTimeout(() => process.exit(7), 100);`),
       ],
       { timeout: 20_000 },
@@ -131,7 +132,7 @@ describe("leaving and sharing", () => {
   it("two environments load it side by side", async () => {
     const worker = new Worker(
       script(`
-        const kv = await model.prefill(model.emptyKv(), new Uint32Array(2000), 512, flag, () => {});
+        const { kv } = await model.prefill(model.emptyKv(), new Uint32Array(2000), 512, flag, () => {}, { mode: "dense", patterns: "", recallFloor: 1 });
         require("node:worker_threads").parentPort.postMessage(kv.tokenCount);`),
       { eval: true },
     );

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { NativeModel } from "../../../native/addon.d.ts";
 import { errorCatalogue } from "../../../daemon/protocol/errors.ts";
-import { addon, goldenDir, newFlag, prefill } from "./addon.ts";
+import { addon, dense, goldenDir, newFlag, prefill } from "./addon.ts";
 
 interface Golden {
   readonly inputIds: Uint32Array;
@@ -115,11 +115,31 @@ describe("a loaded model", () => {
   });
 
   it("rejects with what a callback threw", async () => {
-    const failing = model.prefill(model.emptyKv(), golden.inputIds, 16, newFlag(), () => {
+    const listener = () => {
       throw new Error("the listener is gone");
-    });
+    };
+    const failing = model.prefill(model.emptyKv(), golden.inputIds, 16, newFlag(), listener, dense);
     await expect(failing).rejects.toThrow("the listener is gone");
     expect((await prefill(model, model.emptyKv(), golden.inputIds)).tokenCount).toBe(160);
+  });
+});
+
+describe("a sparse prefill", () => {
+  const run = (settings: Parameters<NativeModel["prefill"]>[5]) =>
+    model.prefill(model.emptyKv(), golden.inputIds, 64, newFlag(), () => undefined, settings);
+
+  it("reports what it kept, and a dense one that it kept all", async () => {
+    const { report } = await run({ mode: "sparse", patterns: "", recallFloor: 0.95 });
+    expect(report.keptPairs).toBeGreaterThan(0);
+    expect(report.recallLeast).toBeGreaterThan(0.9);
+    expect((await run(dense)).report).toMatchObject({ sparse: false, recallCount: 0, recallLeast: 1 });
+  });
+
+  it("refuses a file of patterns that is missing, a mode and a floor that there are not", () => {
+    const settings = { mode: "sparse", patterns: "/no/such.json", recallFloor: 1 } as const;
+    expect(() => void run(settings)).toThrow(/head patterns \/no\/such.json: /);
+    expect(() => void run({ ...dense, mode: "fast" as "dense" })).toThrow(/mode must be "auto", "dense" or "sparse"/);
+    expect(() => void run({ ...dense, recallFloor: 2 })).toThrow(/recallFloor must be a number from 0 to 1/);
   });
 });
 
@@ -133,11 +153,15 @@ describe("bad input", () => {
     ["no base", () => untyped()["prefill"]!(), "base must be a NativeKv"],
     ["a base that is no KV", () => untyped()["prefill"]!({ tokenCount: 1 }), "base must be a NativeKv"],
     ["tokens in an array", () => untyped()["prefill"]!(model.emptyKv(), [1]), "tokens must be a Uint32Array"],
-    ["a chunk of 0", () => model.prefill(model.emptyKv(), tokens, 0, newFlag(), nothing), "chunkTokens must be"],
-    ["a chunk of 1.5", () => model.prefill(model.emptyKv(), tokens, 1.5, newFlag(), nothing), "chunkTokens must be"],
+    ["a chunk of 0", () => model.prefill(model.emptyKv(), tokens, 0, newFlag(), nothing, dense), "chunkTokens must be"],
+    [
+      "a chunk of 1.5",
+      () => model.prefill(model.emptyKv(), tokens, 1.5, newFlag(), nothing, dense),
+      "chunkTokens must be",
+    ],
     [
       "a flag in memory that can be detached",
-      () => model.prefill(model.emptyKv(), tokens, 1, new Int32Array(1), nothing),
+      () => model.prefill(model.emptyKv(), tokens, 1, new Int32Array(1), nothing, dense),
       "cancel must be an Int32Array over a SharedArrayBuffer",
     ],
     [

@@ -1,0 +1,40 @@
+// What a prefill is asked to be, and what it tells.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "engine/head_patterns.h"
+
+namespace longsight {
+
+enum class PrefillMode {
+  kAuto,  // sparse where that was measured to be faster
+  kDense,
+  kSparse,
+};
+
+struct PrefillSettings {
+  PrefillMode mode = PrefillMode::kDense;
+  // Null: index::kDefaultPattern for every head.
+  std::shared_ptr<const HeadPatterns> patterns;
+  // The share of its attention that a head must keep, on the probe rows of every chunk; below it
+  // the head's budget grows, up to dense. 0: never.
+  double recall_floor = 0.95;
+};
+
+// Query-key pairs and recall are those of layers with full attention. A pair counts once per query
+// head.
+struct PrefillReport {
+  bool sparse = false;     // any head of any chunk
+  double dense_pairs = 0;  // that the causal mask lets through
+  double kept_pairs = 0;   // that were computed, masked ones included
+  double guard_pairs = 0;  // of those, what the guard added
+  double recall_sum = 0;   // over sparse heads and chunks
+  int64_t recall_count = 0;
+  double recall_least = 1;
+  double attention_ms = 0;  // without probe, choice of lines and guard:
+  double index_ms = 0;
+};
+
+}  // namespace longsight
