@@ -12,7 +12,8 @@ function record(citations: AskRecord["citations"], leftOut: readonly LeftOut[]):
     context: { files: 1, tokens: 9, leftOut, leftOutCount: leftOut.length, changedFiles: 0 },
     timings: { promptTokens: 9, cachedTokens: 0, prefillMs: 1, firstTokenMs: 1, tokensPerSecond: 0 },
     peakMemoryBytes: 0,
-    prefill: { mode: "dense", recall: { mean: 1, least: 1 }, sparsity: 0, guardShare: 0 },
+    mode: "dense",
+    prefill: { recall: { mean: 1, least: 1 }, sparsity: 0, guardShare: 0 },
     stopReason: "end-token",
     model: "/m",
   };
@@ -31,12 +32,12 @@ describe("what stands below an answer", () => {
 
   test("a sparse prefill tells what it kept; a dense one keeps all", () => {
     const recall = { mean: 0.98123, least: 0.95 };
-    expect(renderPrefill({ mode: "sparse", recall, sparsity: 0.912, guardShare: 0.014 })).toBe(
+    expect(renderPrefill({ mode: "sparse", prefill: { recall, sparsity: 0.912, guardShare: 0.014 } })).toBe(
       "sparse prefill: 91.2 % skipped, recall 0.981 (least 0.950), 1.4 % added by the guard",
     );
-    expect(renderPrefill({ mode: "dense", recall: { mean: 1, least: 1 }, sparsity: 0, guardShare: 0 })).toBe(
-      "dense prefill",
-    );
+    expect(
+      renderPrefill({ mode: "dense", prefill: { recall: { mean: 1, least: 1 }, sparsity: 0, guardShare: 0 } }),
+    ).toBe("dense prefill");
   });
 
   test("places are listed once, with what was checked", () => {

@@ -1,7 +1,6 @@
 /** What stands below an answer: where it is from, whether that was checked, and what it cost. */
 import type { AskRecord } from "../protocol/ask.ts";
 import type { ContextSummary } from "../protocol/context.ts";
-import type { PrefillRecord } from "../protocol/prefill.ts";
 import { count, duration } from "./progress-view.ts";
 
 /** One line per place; empty when the answer cites nothing. */
@@ -23,20 +22,22 @@ export function renderUnread({ citations, context }: AskRecord): string {
   return `  (${files} did not fit and had no say: ask about a folder with --repo DIR, or raise --context)\n`;
 }
 
-export function renderTimings({ timings, prefill, stopReason }: AskRecord): string {
+export function renderTimings(record: AskRecord): string {
+  const { timings, stopReason } = record;
   const parts = [
     `first token after ${duration(timings.firstTokenMs)}`,
     `${count(timings.cachedTokens)} of ${count(timings.promptTokens)} tokens reused`,
     ...(timings.prefillMs > 0 ? [`prefill ${duration(timings.prefillMs)}`] : []),
     ...(timings.tokensPerSecond > 0 ? [`${timings.tokensPerSecond.toFixed(1)} tokens/s`] : []),
-    renderPrefill(prefill),
+    renderPrefill(record),
     ...(stopReason === "max-tokens" ? ["cut off at --max-tokens"] : []),
   ];
   return `[${parts.join(", ")}]\n`;
 }
 
 /** "sparse prefill: 91.2 % skipped, recall 0.981 (least 0.950)". What was left out of a dense one needs no figures. */
-export function renderPrefill({ mode, recall, sparsity, guardShare }: PrefillRecord): string {
+export function renderPrefill({ mode, prefill }: Pick<AskRecord, "mode" | "prefill">): string {
+  const { recall, sparsity, guardShare } = prefill;
   if (mode === "dense") return "dense prefill";
   const guard = guardShare > 0 ? `, ${(100 * guardShare).toFixed(1)} % added by the guard` : "";
   const kept = `recall ${recall.mean.toFixed(3)} (least ${recall.least.toFixed(3)})`;

@@ -14,7 +14,8 @@ function answering(answer: string): AskRecord {
     context: { files: 1, tokens: 1, leftOut: [], leftOutCount: 0, changedFiles: 0 },
     timings: { promptTokens: 1, cachedTokens: 0, prefillMs: 0, firstTokenMs: 0, tokensPerSecond: 0 },
     peakMemoryBytes: 0,
-    prefill: { mode: "dense", recall: { mean: 1, least: 1 }, sparsity: 0, guardShare: 0 },
+    mode: "dense",
+    prefill: { recall: { mean: 1, least: 1 }, sparsity: 0, guardShare: 0 },
     stopReason: "end-token",
     model: "/m",
   };

@@ -1,7 +1,7 @@
 /** The question and its answer. */
 import type { ContextSummary, Target } from "./context.ts";
 import type { MessageDeclaration, ProgressToken } from "./message.ts";
-import type { PrefillRecord } from "./prefill.ts";
+import type { PrefilledMode, PrefillRecord } from "./prefill.ts";
 
 /**
  * client -> daemon: answer a question from the whole repository. Progress goes to `workDoneToken` (WorkDone), the
@@ -62,6 +62,7 @@ export interface AskRecord {
   /** Peak resident bytes of the engine's process. */
   readonly peakMemoryBytes: number;
   /** How the context was prefilled. The question and the answer attend to all of it, whatever the mode. */
+  readonly mode: PrefilledMode;
   readonly prefill: PrefillRecord;
   readonly stopReason: "end-token" | "max-tokens";
   /** The model folder. */

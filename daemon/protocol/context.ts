@@ -1,6 +1,6 @@
 /** A repository's context: what went in, what did not, and the request that makes it ready ahead of a question. */
 import type { MessageDeclaration, ProgressToken } from "./message.ts";
-import type { PrefillChoice, PrefillRecord } from "./prefill.ts";
+import type { PrefillChoice, PrefilledMode, PrefillRecord } from "./prefill.ts";
 
 /**
  * A file, or a folder (its path ends with `/`), that is not in the context. `reason` is one word: excluded, binary, too-large,
@@ -51,5 +51,6 @@ export interface OpenResult {
   readonly context: ContextSummary;
   readonly cachedTokens: number;
   readonly prefillMs: number;
+  readonly mode: PrefilledMode;
   readonly prefill: PrefillRecord;
 }

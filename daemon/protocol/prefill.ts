@@ -14,10 +14,11 @@ export interface PrefillChoice {
   readonly recallFloor?: number;
 }
 
+/** `sparse` when any layer of any part of the context was. */
+export type PrefilledMode = "dense" | "sparse";
+
 /** Shares from 0 to 1. A dense prefill keeps everything: recall 1, sparsity 0. */
 export interface PrefillRecord {
-  /** `sparse` when any layer of any part was. */
-  readonly mode: "dense" | "sparse";
   /** Of the attention that the sparse heads had, what they kept: measured on the last queries of every chunk. */
   readonly recall: { readonly mean: number; readonly least: number };
   /** Of the query-key pairs of full attention, those that were not computed. */

@@ -68,7 +68,7 @@ export async function answerQuestion(options: QuestionOptions): Promise<AskRecor
       tokensPerSecond: tenths(tokenRate(generated)),
     },
     peakMemoryBytes: memory.peakBytes,
-    prefill: toRecord(prefix.report),
+    ...toRecord(prefix.report),
     stopReason: generated.stopReason,
     model: loaded.modelDir,
   };

@@ -1,6 +1,6 @@
 /** What the slices of one prefill report, summed, and as the record that clients see. */
 import type { PrefillReport } from "../engine/engine.ts";
-import type { PrefillRecord } from "../protocol/prefill.ts";
+import type { PrefilledMode, PrefillRecord } from "../protocol/prefill.ts";
 
 export const emptyReport: PrefillReport = {
   sparse: false,
@@ -28,10 +28,10 @@ export function addReports(first: PrefillReport, second: PrefillReport): Prefill
   };
 }
 
-export function toRecord(report: PrefillReport): PrefillRecord {
+/** How a context was computed, for the records of open and ask. */
+export function toRecord(report: PrefillReport): { mode: PrefilledMode; prefill: PrefillRecord } {
   const share = (part: number): number => (report.densePairs > 0 ? thousandths(part / report.densePairs) : 0);
-  return {
-    mode: report.sparse ? "sparse" : "dense",
+  const prefill: PrefillRecord = {
     recall: {
       mean: report.recallCount > 0 ? thousandths(report.recallSum / report.recallCount) : 1,
       least: thousandths(report.recallLeast),
@@ -39,6 +39,7 @@ export function toRecord(report: PrefillReport): PrefillRecord {
     sparsity: share(report.densePairs - report.keptPairs),
     guardShare: share(report.guardPairs),
   };
+  return { mode: report.sparse ? "sparse" : "dense", prefill };
 }
 
 function thousandths(value: number): number {

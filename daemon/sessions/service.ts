@@ -134,8 +134,8 @@ export class LongsightService {
         const { pack, changedFiles } = await session.pack(context.signal, context.report);
         const { prefix, prefillMs, cachedTokens } = await session.prefix(pack, loaded, context.signal, context.report);
         await prefix.leave();
-        const prefill = toRecord(prefix.report);
-        return { context: summarizeContext(pack, changedFiles), cachedTokens, prefillMs, prefill };
+        const how = toRecord(prefix.report);
+        return { context: summarizeContext(pack, changedFiles), cachedTokens, prefillMs, ...how };
       });
     });
   }

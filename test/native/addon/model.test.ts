@@ -1,7 +1,7 @@
 /** The addon against a golden model, and what it refuses. */
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { NativeModel } from "../../../native/addon.d.ts";
+import type { NativeKv, NativeModel } from "../../../native/addon.d.ts";
 import { errorCatalogue } from "../../../daemon/protocol/errors.ts";
 import { addon, dense, goldenDir, newFlag, prefill } from "./addon.ts";
 
@@ -166,7 +166,7 @@ describe("bad input", () => {
     ],
     [
       "no callback",
-      () => untyped()["prefill"]!(model.emptyKv(), tokens, 1, newFlag()),
+      () => untyped()["prefill"]!(model.emptyKv(), tokens, 1, newFlag(), undefined, dense),
       "onProgress must be a function",
     ],
     [
@@ -214,13 +214,14 @@ describe("bad input", () => {
 
   it("a KV state of another model, and one that was released", async () => {
     const other = await addon.loadModel(goldenDir("smollm3"), { device: "cpu", threads: 1, precision: "f32" });
-    expect(() => prefill(model, other.emptyKv(), tokens)).toThrow("base must be a NativeKv of this model");
+    const from = (base: NativeKv) => () => model.prefill(base, tokens, 64, newFlag(), nothing, dense);
+    expect(from(other.emptyKv())).toThrow("base must be a NativeKv of this model");
     const released = model.emptyKv();
     released.release();
-    expect(() => prefill(model, released, tokens)).toThrow("has not been released");
+    expect(from(released)).toThrow("has not been released");
     expect(() => released.view(0)).toThrow("has been released");
     // The same prototype makes no KV state.
-    expect(() => prefill(model, Object.create(model.emptyKv()) as never, tokens)).toThrow("base must be");
+    expect(from(Object.create(model.emptyKv()) as never)).toThrow("base must be");
     other.dispose();
   });
 
