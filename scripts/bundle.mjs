@@ -14,6 +14,7 @@ const entries = [
   { out: "dist/longsight.js", source: "daemon/cli/main.ts", executable: true },
   { out: "dist/daemon.js", source: "daemon/server/main.ts" },
   { out: "dist/native-worker.js", source: "daemon/engine/native-worker.ts" },
+  { out: "dist/bench-prefill.js", source: "daemon/bench/main.ts" },
   { out: "dist/eval.js", source: "daemon/eval/main.ts" },
   { out: "dist/eval-bundled.js", source: "test/eval/main.ts" },
 ];

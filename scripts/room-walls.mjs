@@ -34,6 +34,8 @@ export const mayImport = {
     "daemon/sessions",
     "training",
   ],
+  // Packs a repository; the rest is a native program's.
+  "daemon/bench": ["daemon/protocol", "daemon/failure", "daemon/repository", "daemon/prompt"],
   // A client like any other: it dials or starts the daemon, and then there is only the protocol.
   "daemon/cli": ["daemon/protocol", "daemon/failure", "daemon/socket"],
   extension: ["daemon/protocol"],

@@ -23,7 +23,16 @@ describe("the command line", () => {
     });
     expect(readArguments(["model", "list", "--json"])).toEqual({ kind: "model-list", json: true });
     expect(readArguments(["lsp", "--stdio"])).toEqual({ kind: "lsp" });
-    expect(readArguments(["eval", "ruler", "--json"])).toEqual({ kind: "eval", args: ["ruler", "--json"] });
+    expect(readArguments(["eval", "ruler", "--json"])).toEqual({
+      kind: "child",
+      program: "eval.js",
+      args: ["ruler", "--json"],
+    });
+    expect(readArguments(["bench", "prefill", "--mode", "auto"])).toEqual({
+      kind: "child",
+      program: "bench-prefill.js",
+      args: ["--mode", "auto"],
+    });
     expect(readArguments(["status"])).toEqual({ kind: "status", json: false });
     expect(readArguments([])).toEqual({ kind: "help" });
     expect(readArguments(["ask", "--help"])).toEqual({ kind: "help" });

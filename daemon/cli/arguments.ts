@@ -23,8 +23,8 @@ export type Command =
   | BenchArguments
   | { readonly kind: "status"; readonly json: boolean }
   | { readonly kind: "model-list"; readonly json: boolean }
-  /** The rest of the command line, read by the evaluation itself. */
-  | { readonly kind: "eval"; readonly args: readonly string[] }
+  /** A process of its own, which reads the rest of the command line. */
+  | { readonly kind: "child"; readonly program: string; readonly args: readonly string[] }
   | { readonly kind: "stop" }
   | { readonly kind: "lsp" }
   | { readonly kind: "help" }
@@ -46,7 +46,10 @@ const optionsOf: Readonly<Record<string, readonly string[]>> = {
 
 /** `args` without node and script. Throws `invalid-argument`. */
 export function readArguments(args: readonly string[]): Command {
-  if (args[0] === "eval") return { kind: "eval", args: args.slice(1) };
+  if (args[0] === "eval") return { kind: "child", program: "eval.js", args: args.slice(1) };
+  if (args[0] === "bench" && args[1] === "prefill") {
+    return { kind: "child", program: "bench-prefill.js", args: args.slice(2) };
+  }
   const { values, positionals } = parse(args);
   const [command, ...rest] = positionals;
   if (values.version) return { kind: "version" };

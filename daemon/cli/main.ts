@@ -6,8 +6,8 @@ import { connectOrSpawn } from "../socket/connect-or-spawn.ts";
 import { type Command, readArguments } from "./arguments.ts";
 import { askCommand } from "./ask-command.ts";
 import { benchCommand } from "./bench-command.ts";
+import { childCommand } from "./child-command.ts";
 import { DaemonClient } from "./daemon-client.ts";
-import { evalCommand } from "./eval-command.ts";
 import { helpText } from "./help.ts";
 import { interactive, ReportedFailure } from "./interactive.ts";
 import { lspCommand } from "./lsp-command.ts";
@@ -33,8 +33,8 @@ async function run(command: Command): Promise<void> {
       return lspCommand();
     case "model-list":
       return withClient((client) => modelListCommand(client, command.json));
-    case "eval":
-      return evalCommand(command.args);
+    case "child":
+      return childCommand(command.program, command.args);
     case "bench":
       return withClient((client) => benchCommand(client, command));
     case "ask": {

@@ -1,9 +1,10 @@
 #include "bench/options.h"
 
 #include <algorithm>
-#include <charconv>
 #include <stdexcept>
 
+#include "bench/numbers.h"
+#include "bench/shape.h"
 #include "engine/backend.h"
 
 namespace longsight::bench {
@@ -19,44 +20,6 @@ const char* const kUsage =
     "  --threads N             default: one per processor\n"
     "  --decode N              tokens to decode after each prompt, default 32\n"
     "  --json                  one JSON object instead of a table\n";
-
-namespace {
-
-std::vector<int64_t> ParseNumbers(const std::string& option, const std::string& text) {
-  std::vector<int64_t> numbers;
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  for (;;) {
-    int64_t number = 0;
-    const auto [next, error] = std::from_chars(at, end, number);
-    if (error != std::errc() || number < 1 || number > int64_t{1} << 31) {
-      throw std::invalid_argument(option + ": \"" + text + "\" is not a list of numbers above 0");
-    }
-    numbers.push_back(number);
-    if (next == end) return numbers;
-    if (*next != ',')
-      throw std::invalid_argument(option + ": expected a comma in \"" + text + "\"");
-    at = next + 1;
-  }
-}
-
-int64_t ParseNumber(const std::string& option, const std::string& text) {
-  const std::vector<int64_t> numbers = ParseNumbers(option, text);
-  if (numbers.size() != 1) throw std::invalid_argument(option + ": expected one number");
-  return numbers[0];
-}
-
-Shape ParseShape(const std::string& text) {
-  const std::vector<int64_t> n = ParseNumbers("--shape", text);
-  if (n.size() != 7) throw std::invalid_argument("--shape: expected seven numbers");
-  if (n[2] % n[3] != 0) throw std::invalid_argument("--shape: heads is no multiple of KV heads");
-  if (n[4] % 8 != 0 || n[4] > 256) {
-    throw std::invalid_argument("--shape: the head size is no multiple of 8 up to 256");
-  }
-  return Shape{n[0], n[1], n[2], n[3], n[4], n[5], n[6]};
-}
-
-}  // namespace
 
 Options ParseOptions(int argc, char** argv) {
   Options options;

@@ -4,12 +4,9 @@
 #include <string>
 #include <vector>
 
-namespace longsight::bench {
+#include "bench/shape.h"
 
-struct Shape {
-  int64_t layers = 6, hidden = 512, heads = 8, kv_heads = 2, head_size = 64, ffn = 1536,
-          vocabulary = 16384;
-};
+namespace longsight::bench {
 
 struct Options {
   Shape shape;

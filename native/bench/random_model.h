@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "bench/options.h"
+#include "bench/shape.h"
 #include "engine/anonymous_memory.h"
 #include "engine/model.h"
 

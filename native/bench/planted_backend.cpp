@@ -1,0 +1,106 @@
+#include "bench/planted_backend.h"
+
+#include <cmath>
+#include <random>
+#include <stdexcept>
+
+namespace longsight::bench {
+namespace {
+
+// The end of a head is for the first keys (one number) and for loose keys (the others, of which a
+// head sees one kind).
+constexpr int64_t kReserved = 8;
+constexpr int64_t kLooseKinds = 4;
+constexpr int64_t kSinks = 4;
+// One key in so many is loose.
+constexpr uint64_t kLooseEvery = 4096;
+// What a planted line adds to a score, after the attention's own scale: far above the other keys'
+// noise, whose sum over a million of them it must outweigh.
+constexpr double kPeak = 26;
+// Radians per token, of the fastest frequency: bands some 16 offsets wide.
+constexpr double kFastest = 0.2;
+
+uint64_t Hash(uint64_t x) {
+  x = (x ^ (x >> 31)) * 0x7fb5d329728ea185u;
+  x = (x ^ (x >> 27)) * 0x81dadef4bc2dd44du;
+  return x ^ (x >> 33);
+}
+
+}  // namespace
+
+PlantedBackend::PlantedBackend(std::unique_ptr<Backend> inner, const Shape& shape, int64_t tokens)
+    : inner_(std::move(inner)), kv_heads_(shape.kv_heads), head_size_(shape.head_size) {
+  if (shape.heads == shape.kv_heads) {
+    throw std::invalid_argument("--shape: planted structure needs fewer KV heads than heads");
+  }
+  std::mt19937_64 random(7);
+  std::uniform_real_distribution<double> unit(0, 1);
+  frequencies_.resize(static_cast<size_t>((head_size_ - kReserved) / 2));
+  for (double& frequency : frequencies_) frequency = kFastest * unit(random);
+  const double height =
+      kPeak * std::sqrt(static_cast<double>(head_size_)) / static_cast<double>(frequencies_.size());
+  // More bands than that drown in each other's noise.
+  const int64_t bands = std::max<int64_t>(1, head_size_ / 32);
+  for (int64_t head = 0; head < shape.heads; ++head) {
+    std::vector<std::complex<float>> sum(frequencies_.size());
+    for (int64_t band = 0; band < bands; ++band) {
+      // The nearest keys, and offsets evenly spread over the orders of magnitude.
+      const double longest = std::log(std::max(1024.0, static_cast<double>(tokens) / 2));
+      const double offset = band == 0 ? 0 : std::round(std::exp(6 + (longest - 6) * unit(random)));
+      for (size_t f = 0; f < frequencies_.size(); ++f) {
+        sum[f] += std::complex<float>(std::polar(height, -frequencies_[f] * offset));
+      }
+    }
+    of_head_.push_back(std::move(sum));
+  }
+}
+
+void PlantedBackend::PlantKey(const std::vector<std::complex<float>>& phases, int64_t position,
+                              float* key) const {
+  for (size_t f = 0; f < phases.size(); ++f) {
+    key[2 * f] = phases[f].real();
+    key[2 * f + 1] = phases[f].imag();
+  }
+  float* reserved = key + head_size_ - kReserved;
+  for (int64_t i = 0; i < kReserved; ++i) reserved[i] = 0;
+  const uint64_t hash = Hash(static_cast<uint64_t>(position));
+  if (position < kSinks) reserved[kLooseKinds] = 1;
+  if (hash % kLooseEvery == 0) reserved[hash / kLooseEvery % kLooseKinds] = 1;
+}
+
+void PlantedBackend::PlantQuery(const std::vector<std::complex<float>>& phases, int64_t head,
+                                float* query) const {
+  const std::vector<std::complex<float>>& sum = of_head_[static_cast<size_t>(head)];
+  for (size_t f = 0; f < phases.size(); ++f) {
+    const std::complex<float> turned = phases[f] * sum[f];
+    query[2 * f] = turned.real();
+    query[2 * f + 1] = turned.imag();
+  }
+  const float seen = static_cast<float>(kPeak * std::sqrt(static_cast<double>(head_size_)));
+  float* reserved = query + head_size_ - kReserved;
+  for (int64_t i = 0; i < kReserved; ++i) reserved[i] = 0;
+  reserved[kLooseKinds] = seen;
+  reserved[head % kLooseKinds] = seen;
+}
+
+void PlantedBackend::Rotate(const RopeSpec&, float* x, int64_t rows, int64_t heads,
+                            int64_t head_size, int64_t first_position) {
+  std::vector<std::complex<float>> phases(frequencies_.size());
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t position = first_position + row;
+    for (size_t f = 0; f < phases.size(); ++f) {
+      phases[f] =
+          std::complex<float>(std::polar(1.0, frequencies_[f] * static_cast<double>(position)));
+    }
+    for (int64_t head = 0; head < heads; ++head) {
+      float* to = x + (row * heads + head) * head_size;
+      if (heads == kv_heads_) {
+        PlantKey(phases, position, to);
+      } else {
+        PlantQuery(phases, head, to);
+      }
+    }
+  }
+}
+
+}  // namespace longsight::bench
