@@ -30,7 +30,7 @@ index apart, the share of query-key pairs that was not computed, and the attenti
   --layers N         of the shape's layers only so many (and the last one, of which a prefill needs only K and V)
   --patterns FILE    head patterns of the sparse runs; default: the model's own
   --recall-floor N   attention that each head must keep, 0 to 1 (default 0.95; 0 turns the guard off)
-  --chunk N          tokens per chunk (default 2048)
+  --chunk N          tokens per chunk (default 32768)
   --runs N           of every length and mode, in turn; the median counts (default 1)
   --threads N        default: one per processor
   --picture FILE     where a chart goes, as SVG

@@ -46,7 +46,7 @@ export function toTable({ machine, rows }: PrefillResult): string {
     ];
     return `| ${cells.join(" | ")} |`;
   });
-  return [`${machine}`, "", header, header.replaceAll(/[^|]+/g, " --- "), ...lines, ""].join("\n");
+  return [machine, "", header, header.replaceAll(/[^|]+/g, " --- "), ...lines, ""].join("\n");
 }
 
 /** " (4.1x)": how much faster than dense at the same length. */

@@ -6,8 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Addon, NativeKv, NativeModel } from "../../native/addon.d.ts";
 
 export interface Script {
-  /** Milliseconds per chunk of a prefill. */
-  readonly chunkMs: number;
+  /** Milliseconds per 2,048 tokens of a prefill. */
+  readonly stepMs: number;
   /** Milliseconds per token of an answer. */
   readonly tokenMs: number;
   /** The answer's tokens, from all tokens of the context and those of the question. */
@@ -22,7 +22,7 @@ export interface Script {
 }
 
 export const defaultScript: Script = {
-  chunkMs: 0,
+  stepMs: 0,
   tokenMs: 0,
   answer: (context) => [...context.subarray(0, 8)],
   endTokenIds: [],
@@ -55,6 +55,9 @@ export function scriptedAddon(script: Script, work: ScriptedWork = newWork()): A
 export function newWork(): ScriptedWork {
   return { prefilledTokens: 0, prefillCalls: 0, generateCalls: 0, liveStates: 0, liveTokens: 0 };
 }
+
+/** Between two reports of progress; a real chunk reports layer by layer. */
+const stepTokens = 2048;
 
 const denseReport = {
   sparse: false,
@@ -116,11 +119,11 @@ function scriptedModel(script: Script, threads: number, work: ScriptedWork): Nat
     prefill: async (base, tokens, chunkTokens, cancel, onProgress) => {
       work.prefillCalls += 1;
       for (let done = 0; done < tokens.length;) {
-        if (script.chunkMs > 0) await sleep(script.chunkMs);
+        if (script.stepMs > 0) await sleep(script.stepMs);
         if (Atomics.load(cancel, 0) !== 0) throw Object.assign(new Error("cancelled"), { code: "cancelled" });
-        const chunk = Math.min(chunkTokens, tokens.length - done);
-        done += chunk;
-        work.prefilledTokens += chunk;
+        const step = Math.min(chunkTokens, stepTokens, tokens.length - done);
+        done += step;
+        work.prefilledTokens += step;
         onProgress(done, tokens.length);
       }
       return { kv: makeKv(concatenate(read(base), tokens)), report: denseReport };

@@ -50,7 +50,7 @@ describe("the engine's wire", () => {
   });
 
   it("cancels a prefill and an answer, and one that was cancelled before it began", async () => {
-    const engine = await loaded({ chunkMs: 1, tokenMs: 1, answer: () => Array<number>(10_000).fill(7) });
+    const engine = await loaded({ stepMs: 1, tokenMs: 1, answer: () => Array<number>(10_000).fill(7) });
     const duringPrefill = new AbortController();
     const prefill = engine.prefill(null, new Uint32Array(10_000), {
       chunkTokens: 1,
@@ -81,7 +81,7 @@ describe("the engine's wire", () => {
   });
 
   it("rejects what is pending and all that follows when it dies, and says so once", async () => {
-    const engine = await loaded({ chunkMs: 5 });
+    const engine = await loaded({ stepMs: 5 });
     const reasons: string[] = [];
     engine.onDied((reason) => reasons.push(reason));
     const pending = engine.prefill(null, new Uint32Array(1000), options);
@@ -95,7 +95,7 @@ describe("the engine's wire", () => {
   });
 
   it("rejects what is pending with another code when it is stopped on purpose", async () => {
-    const engine = await loaded({ chunkMs: 5 });
+    const engine = await loaded({ stepMs: 5 });
     const pending = engine.prefill(null, new Uint32Array(1000), options);
     await Promise.all([expect(pending).rejects.toMatchObject({ code: "engine-stopped" }), engine.dispose()]);
   });

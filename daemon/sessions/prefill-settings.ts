@@ -5,6 +5,7 @@ import path from "node:path";
 import { Failure } from "../failure/failure.ts";
 import type { PrefillSettings } from "../engine/engine.ts";
 import type { PrefillChoice } from "../protocol/prefill.ts";
+import { chunkTokens } from "./prefill.ts";
 
 export const defaultRecallFloor = 0.95;
 /** The name of a model's own head-pattern file, in its folder. */
@@ -29,6 +30,6 @@ export async function resolvePrefill(choice: PrefillChoice, modelDir: string): P
   const hash = content === null ? "" : createHash("sha256").update(content).digest("hex");
   return {
     settings: { mode, patterns: content === null ? null : file, recallFloor },
-    identity: JSON.stringify([mode, hash, recallFloor]),
+    identity: JSON.stringify([mode, hash, recallFloor, chunkTokens]),
   };
 }

@@ -10,10 +10,12 @@ import { addReports, emptyReport } from "./prefill-report.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Report } from "./shared-task.ts";
 
-/** Rows that go through the model at once: enough for the matrix products, little in activations. */
-export const chunkTokens = 2048;
-/** A slice is what an answer of another client may have to wait for; more slices mean more segments to attend over. */
-const minSliceTokens = 8192;
+/**
+ * Rows that go through the model at once. Sparse attention chooses its lines once per chunk, so a long one makes the choice
+ * cheap; its activations are far less than the KV.
+ */
+export const chunkTokens = 32_768;
+/** A slice of whole chunks is what an answer of another client may have to wait for; more slices mean more segments. */
 const maxSlices = 16;
 /** Above this many segments a prefix is computed anew rather than extended once more. */
 const maxSegments = 64;
@@ -67,7 +69,7 @@ export async function prefill(options: PrefillOptions): Promise<number> {
     await options.onHeld(new HeldPrefix(loaded, state, kept, { segmentCount, report: done }));
   }
   const ticket = scheduler.newTicket();
-  const sliceTokens = Math.max(minSliceTokens, Math.ceil((tokens.length - cachedTokens) / maxSlices));
+  const sliceTokens = chunkTokens * Math.ceil((tokens.length - cachedTokens) / (chunkTokens * maxSlices));
   let computeMs = 0;
   for (let start = cachedTokens; start < tokens.length;) {
     throwIfCancelled(signal);

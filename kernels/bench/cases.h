@@ -40,6 +40,7 @@ Row Measure(const BenchContext& c, const std::string& kernel, const std::string&
 
 void BenchMatmul(const BenchContext& c, std::vector<Row>& rows);
 void BenchAttention(const BenchContext& c, std::vector<Row>& rows);
+void BenchSparse(const BenchContext& c, std::vector<Row>& rows);
 void BenchElementwise(const BenchContext& c, std::vector<Row>& rows);
 
 }  // namespace longsight::bench

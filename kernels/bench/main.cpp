@@ -20,7 +20,7 @@ using longsight::bench::Row;
 
 constexpr const char* kUsage =
     "usage: longsight-bench-kernels [--json] [--quick] [--threads N] [--processor-time]\n"
-    "                               [--only matmul|attention|elementwise]\n"
+    "                               [--only matmul|attention|sparse|elementwise]\n"
     "  --json       one JSON object instead of a table\n"
     "  --quick      fewer and shorter cases\n"
     "  --threads N  1 to 1024; as many as the machine has otherwise\n"
@@ -52,7 +52,8 @@ bool Parse(int argc, char** argv, Options& options) {
       if (options.threads < 1 || options.threads > 1024) return false;
     } else if (argument == "--only" && has_value) {
       options.only = argv[++i];
-      if (options.only != "matmul" && options.only != "attention" && options.only != "elementwise")
+      if (options.only != "matmul" && options.only != "attention" && options.only != "sparse" &&
+          options.only != "elementwise")
         return false;
     } else {
       return false;
@@ -128,6 +129,7 @@ int main(int argc, char** argv) {
   };
   if (wanted("matmul")) longsight::bench::BenchMatmul(context, rows);
   if (wanted("attention")) longsight::bench::BenchAttention(context, rows);
+  if (wanted("sparse")) longsight::bench::BenchSparse(context, rows);
   if (wanted("elementwise")) longsight::bench::BenchElementwise(context, rows);
   (options.json ? PrintJson : PrintTable)(isa, pool.threads(), meter, rows);
   return 0;

@@ -19,7 +19,14 @@ static inline ProbeLayout LayOutProbe(const ProbeParams& p) {
   return {p.workspace, p.workspace + ProbeSlices(p.kv.tokens) * p.heads * index::kProbeRows};
 }
 
-// One head's probe rows against a slice of the keys. Lane i is row i.
+// The same instructions in register tiles that the probe's rows fill.
+template <class Isa>
+struct ProbeTiles : Isa {
+  static constexpr int kAttentionRows = Isa::kProbeRows, kAttentionVectors = Isa::kProbeVectors;
+  static_assert(index::kProbeRows % (kAttentionVectors * Isa::kWidth) == 0);
+};
+
+// One head's probe rows against a slice of the keys. Lane i is row i. S: of ProbeTiles.
 template <class S, class Units>
 class ProbeBlock : AttentionBlock<S, Units> {
   using Base = AttentionBlock<S, Units>;
@@ -33,9 +40,8 @@ class ProbeBlock : AttentionBlock<S, Units> {
 
   // partial[kProbeRows]: of the keys [begin, end). False when cancelled.
   bool LogSumExp(int64_t begin, int64_t end, float* partial) {
-    const bool done = EachTile(begin, end, [&](int64_t panel, int64_t, int64_t padded) {
-      this->Exponentiate(panel, 0, padded);
-    });
+    const bool done = EachTile(
+        begin, end, [&](int64_t panel, int64_t, int64_t padded) { AddToRows(panel, padded); });
     for (int64_t row = 0; row < probe_.rows; ++row) {
       const float sum = this->s_.sum[row];
       partial[row] = sum == 0.0f ? kMinusInfinity : this->s_.top[row] + std::log2(sum);
@@ -92,6 +98,34 @@ class ProbeBlock : AttentionBlock<S, Units> {
                      this->s_.k + (key - tile) * stride);
     }
     this->FillTile(count);
+  }
+
+  // scores -> the running maximum and sum of every row.
+  [[gnu::noinline]] void AddToRows(int64_t panel, int64_t count) {
+    const V scale = S::Set1(this->p_.scale * kLog2E);
+    for (int j = 0; j < S::kAttentionVectors; ++j) {
+      float* running_top = this->s_.top + panel * T::kLanes + j * S::kWidth;
+      float* running_sum = this->s_.sum + panel * T::kLanes + j * S::kWidth;
+      const float* column = this->s_.scores + j * S::kWidth;
+      V tile_top = S::Load(column);
+      for (int64_t key = 1; key < count; ++key) {
+        tile_top = S::Max(tile_top, S::Load(column + key * T::kLanes));
+      }
+      const V old_top = S::Load(running_top);
+      const V new_top = S::Max(old_top, S::Mul(tile_top, scale));
+      // A row that has seen no key yet: -inf minus -inf would be NaN.
+      const V base = S::WhereLe(new_top, S::Set1(-3e38f), S::Zero(), new_top);
+      // Two sums: each addition waits for the one before it.
+      V sums[2] = {S::Mul(S::Load(running_sum), Exp2<S>(S::Sub(old_top, base))), S::Zero()};
+      for (int64_t key = 0; key < count; key += 2) {
+        for (int64_t i = 0; i < 2; ++i) {
+          const V score = S::Load(column + (key + i) * T::kLanes);
+          sums[i] = S::Add(sums[i], Exp2<S>(S::Sub(S::Mul(score, scale), base)));
+        }
+      }
+      S::Store(running_sum, S::Add(sums[0], sums[1]));
+      S::Store(running_top, new_top);
+    }
   }
 
   // scores -> shares of the rows' attention, added up per key.
@@ -222,8 +256,9 @@ inline void ProbeOn(ThreadPool& pool, const ProbeParams& p) {
   for (int64_t i = 0; i < p.heads * p.rows; ++i) p.lse[i] *= 0.693147180559945309f;
 }
 
-template <class S, class PairDot>
+template <class Isa, class PairDot>
 void ProbeFor(ThreadPool& pool, const ProbeParams& p) {
+  using S = ProbeTiles<Isa>;
   if constexpr (!__is_same(PairDot, void)) {
     using Paired = PairedTile<S, PairDot>;
     if (Paired::Fits(OfOneHead(p, 0))) return ProbeOn<S, Paired>(pool, p);

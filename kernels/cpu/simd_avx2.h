@@ -14,6 +14,8 @@ struct Avx2 {
   // FMAs a cycle at a latency of four, and leave registers for the operands.
   static constexpr int kMatmulRows = 6, kMatmulVectors = 2;
   static constexpr int kAttentionRows = 4, kAttentionVectors = 3;
+  // Vectors that 64 probe rows fill without a rest.
+  static constexpr int kProbeRows = 4, kProbeVectors = 2;
 
   static V Zero() { return _mm256_setzero_ps(); }
   static V Set1(float x) { return _mm256_set1_ps(x); }

@@ -19,6 +19,8 @@ struct Avx512 {
   // Register tiles: (rows broadcast) x (vectors); 24 sums of 32 registers.
   static constexpr int kMatmulRows = 12, kMatmulVectors = 2;
   static constexpr int kAttentionRows = 8, kAttentionVectors = 3;
+  // Vectors that 64 probe rows fill without a rest.
+  static constexpr int kProbeRows = 4, kProbeVectors = 4;
 
   static V Zero() { return _mm512_setzero_ps(); }
   static V Set1(float x) { return _mm512_set1_ps(x); }

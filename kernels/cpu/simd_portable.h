@@ -16,6 +16,8 @@ struct Portable {
   // Register tiles: (rows broadcast) x (vectors), within 16 registers.
   static constexpr int kMatmulRows = 4, kMatmulVectors = 2;
   static constexpr int kAttentionRows = 4, kAttentionVectors = 2;
+  // Vectors that 64 probe rows fill without a rest.
+  static constexpr int kProbeRows = 4, kProbeVectors = 2;
 
   static V Zero() { return V{}; }
   static V Set1(float x) { return V{x, x, x, x}; }

@@ -26,7 +26,7 @@ const char* const kPrefillUsage =
     "  --patterns FILE         head patterns of the sparse runs\n"
     "  --recall-floor N        attention that a head must keep, 0 to 1 (default 0.95; 0: no "
     "guard)\n"
-    "  --chunk N               tokens per chunk (default 2048)\n"
+    "  --chunk N               tokens per chunk (default 32768)\n"
     "  --runs N                of every length and mode, in turn; the median is printed (default "
     "1)\n"
     "  --threads N             default: one per processor\n"

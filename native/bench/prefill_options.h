@@ -18,7 +18,7 @@ struct PrefillOptions {
   std::vector<PrefillMode> modes = {PrefillMode::kDense, PrefillMode::kSparse};
   std::string patterns;
   double recall_floor = 0.95;
-  int64_t chunk = 2048;  // what the daemon uses
+  int64_t chunk = 32768;  // what the daemon uses
   int64_t runs = 1;
   int threads = 0;  // 0: one per processor
   bool json = false;

@@ -3,17 +3,29 @@
 #include <algorithm>
 
 #include "engine/error.h"
+#include "engine/line_choice.h"
 #include "engine/stopwatch.h"
 #include "index/area.h"
 
 namespace longsight {
 namespace {
 
-// `auto`: below, the probe and the odd tiles cost as much as what they save (longsight-bench-model
-// --mode dense,sparse).
-constexpr int64_t kSparsePaysFrom = 16384;
-// A probe of index::kProbeRows rows is for many more of them.
-constexpr int64_t kLeastSparseRows = 1024;
+// `auto` (longsight bench prefill --mode dense,sparse; longsight-bench-kernels --only sparse): a
+// pair of a sparse cover costs up to 1.3 pairs of dense attention, a pair of the probe, which sees
+// each key twice, 2; and sparse must promise to save a tenth.
+constexpr double kSparsePairCost = 1.3;
+constexpr double kProbePairCost = 2;
+constexpr double kSaving = 0.9;
+
+// Whether a chunk's first budget, before any guard, costs less than dense attention.
+bool SparsePays(int64_t first_position, int64_t rows) {
+  const double tokens = static_cast<double>(first_position + rows);
+  const double covered =
+      static_cast<double>(rows) * static_cast<double>(FirstBudget(first_position + rows));
+  const double probed = static_cast<double>(std::min(index::kProbeRows, rows)) * tokens;
+  return covered * kSparsePairCost + probed * kProbePairCost <
+         kSaving * index::CausalArea(first_position, rows);
+}
 
 }  // namespace
 
@@ -183,8 +195,7 @@ bool Decoder::IsSparse(const Chunk& chunk, int64_t layer) const {
   if (settings_ == nullptr || settings_->mode == PrefillMode::kDense) return false;
   if (model_.spec.layers[static_cast<size_t>(layer)].window > 0) return false;
   if (settings_->mode == PrefillMode::kSparse) return true;
-  return chunk.rows() >= kLeastSparseRows &&
-         chunk.first_position() + chunk.rows() >= kSparsePaysFrom;
+  return SparsePays(chunk.first_position(), chunk.rows());
 }
 
 void Decoder::AttendSparse(const Chunk& chunk, int64_t layer, int64_t first_query) {

@@ -15,7 +15,7 @@ using index::Range;
 constexpr int64_t kAreaSamples = 8;
 // A cover of more than this share of the keys is not worth its index: the head is dense.
 constexpr double kDenseFrom = 0.6;
-// The first budget in keys per row block: a share of the context, and at least so many.
+// The first budget: a share of the context, and at least so many keys.
 constexpr int64_t kBudgetShare = 32;
 constexpr int64_t kLeastBudget = 1024;
 // A larger budget than the one that did not keep enough.
@@ -83,6 +83,8 @@ HeadChoice ChooseAShape(index::HeadPattern pattern, const ChunkRows& chunk) {
 
 }  // namespace
 
+int64_t FirstBudget(int64_t tokens) { return std::max(kLeastBudget, tokens / kBudgetShare); }
+
 HeadChoice ChooseDense(const ChunkRows& chunk) {
   HeadChoice choice;
   choice.pairs = index::CausalArea(chunk.first_position, chunk.rows);
@@ -117,8 +119,7 @@ HeadChoice ChooseLines(index::HeadPattern pattern, const ChunkRows& chunk, const
   index::ExplainBands(probe.columns, std::min(column_limit, probe.tokens), index::DensityBin(1.0f),
                       chunk.tokens() - probe.rows, probe.rows, probe.bands);
   const Histograms counts = CountDensities(probe, column_limit, chunk.block_rows);
-  index::LineBudget budget = {std::max(kLeastBudget, chunk.tokens() / kBudgetShare), pattern.a,
-                              pattern.b, chunk.block_rows};
+  index::LineBudget budget = {FirstBudget(chunk.tokens()), pattern.a, pattern.b, chunk.block_rows};
   for (;;) {
     HeadChoice choice;
     choice.kind = index::PatternKind::kVerticalSlash;

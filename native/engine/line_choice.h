@@ -26,6 +26,10 @@ struct ChunkRows {
   int64_t tokens() const { return first_position + rows; }
 };
 
+// The budget of covered keys per row block at a chunk whose last key is number `tokens`, before the
+// guard adds to it.
+int64_t FirstBudget(int64_t tokens);
+
 // What one head attends to in a chunk. kDense when sparse would cost about as much.
 struct HeadChoice {
   index::PatternKind kind = index::PatternKind::kDense;

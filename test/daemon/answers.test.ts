@@ -9,7 +9,7 @@ const asking = setUpAsking();
 
 describe("an answer", () => {
   it("streams, ends with the record, and counts what it cost", async () => {
-    const client = await asking.start({ tokenMs: 2, chunkMs: 2 });
+    const client = await asking.start({ tokenMs: 2, stepMs: 2 });
     const message = await client.request("longsight/ask", { ...question, workDoneToken: "w", partialResultToken: "p" });
     const record = recordOf(message);
     expect(record).toMatchObject({

@@ -75,7 +75,7 @@ function longsight(
 
 describe("longsight ask", () => {
   it("prints the answer and its places on stdout, progress and cost on stderr", async () => {
-    await start({ chunkMs: 150 });
+    await start({ stepMs: 150 });
     const { exitCode, stdout, stderr } = await longsight(["ask", "Where", "is", "part000?"]);
     expect(exitCode, stderr).toBe(0);
     expect(stdout).toMatch(/^It is at part000\.ts:1\b/);
@@ -160,7 +160,7 @@ describe("longsight ask", () => {
   });
 
   it.each([
-    ["a prefill", { chunkMs: 300 }, /Prefill/],
+    ["a prefill", { stepMs: 300 }, /Prefill/],
     ["an answer", { tokenMs: 300 }, /Answering/],
   ])("stops on Ctrl-C in the middle of %s with 130, and the daemon lives on", async (_what, script, seen) => {
     await start(script);

@@ -12,7 +12,7 @@ describe("an engine that dies", () => {
     ["prefill", "prefilling"],
     ["answer", "answering"],
   ])("in the middle of a %s is told to who waits, and is back for the next question", async (_what, at) => {
-    const client = await asking.start({ chunkMs: 30, tokenMs: 30 });
+    const client = await asking.start({ stepMs: 30, tokenMs: 30 });
     const id = client.start("longsight/ask", { ...question, workDoneToken: "w" });
     await phase(client, "w", at);
     asking.daemon.engine().die("SIGKILL");

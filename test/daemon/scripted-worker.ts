@@ -3,6 +3,6 @@ import { serveParent } from "../../daemon/engine/worker-process.ts";
 import { defaultScript, scriptedAddon } from "../../daemon/engine/scripted-addon.ts";
 
 serveParent(
-  () => scriptedAddon({ ...defaultScript, chunkMs: 20, tokenMs: 20, answer: () => Array<number>(1000).fill(1) }),
+  () => scriptedAddon({ ...defaultScript, stepMs: 20, tokenMs: 20, answer: () => Array<number>(1000).fill(1) }),
   "the scripted addon",
 );
