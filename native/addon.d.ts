@@ -44,6 +44,8 @@ export interface NativeModel {
       patterns: string;
       /** 0 to 1; 0: the recall is measured and left as it is. */
       recallFloor: number;
+      /** 0: off. Else the report tells how likely tokens[scoreFrom] and the following ones are, given those before them. */
+      scoreFrom: number;
     },
   ): Promise<{
     kv: NativeKv;
@@ -58,6 +60,8 @@ export interface NativeModel {
       recallLeast: number;
       attentionMs: number;
       indexMs: number;
+      logLikelihood: number;
+      scoredTokens: number;
     };
   }>;
   /**

@@ -48,6 +48,11 @@ export interface PrefillSettings {
   readonly patterns: string | null;
   /** Recall under which a head gets a larger budget, 0 to 1; 0: the guard is off. */
   readonly recallFloor: number;
+  /**
+   * The report tells how likely `tokens[scoreFrom]` and the following ones are, given those before them. Default: nothing is
+   * scored, which saves the last layer.
+   */
+  readonly scoreFrom?: number;
 }
 
 /** What one prefill did. Pairs of query and key are counted over the heads of layers with full attention. */
@@ -64,6 +69,9 @@ export interface PrefillReport {
   /** Attention of the layers with full attention; and estimate, index and guard, which it leaves out. */
   readonly attentionMs: number;
   readonly indexMs: number;
+  /** Natural log-likelihood, summed over the scored tokens. */
+  readonly logLikelihood: number;
+  readonly scoredTokens: number;
 }
 
 export interface Prefilled {

@@ -69,6 +69,8 @@ const denseReport = {
   recallLeast: 1,
   attentionMs: 0,
   indexMs: 0,
+  logLikelihood: 0,
+  scoredTokens: 0,
 };
 
 /** Handles share nothing here; the real engine's share segments, which callers cannot see. */

@@ -82,7 +82,11 @@ export class WorkerService {
       const onProgress = (processed: number, total: number): void => {
         this.#send({ kind: "progress", call, processedTokens: processed, totalTokens: total });
       };
-      const settings = { ...params.settings, patterns: params.settings.patterns ?? "" };
+      const settings = {
+        ...params.settings,
+        patterns: params.settings.patterns ?? "",
+        scoreFrom: params.settings.scoreFrom ?? 0,
+      };
       const flag = this.#flag(call);
       const { kv, report } = await model.prefill(base, params.tokens, params.chunkTokens, flag, onProgress, settings);
       return { kv: this.#keep(kv), report };

@@ -4,12 +4,15 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { startNativeEngine } from "../engine/native-engine.ts";
 import { Failure, toFailure } from "../failure/failure.ts";
-import { loadPromptModel } from "../prompt/index.ts";
+import type { Engine } from "../engine/engine.ts";
+import { loadPromptModel, type PromptModel } from "../prompt/index.ts";
 import { errorCatalogue } from "../protocol/errors.ts";
+import { resolvePrefill } from "../sessions/prefill-settings.ts";
 import { LongsightService } from "../sessions/service.ts";
 import { drawHeatMap } from "./heat-map.ts";
 import { makeContexts } from "./make-contexts.ts";
 import { type EvalOptions, evalHelp, readEvalOptions } from "./options.ts";
+import { measurePerplexity, type PerplexityRow, perplexityTable } from "./perplexity.ts";
 import { summarize, toMarkdown } from "./report.ts";
 import { type Answered, runContext } from "./runner.ts";
 
@@ -26,9 +29,40 @@ function startService(model: string): LongsightService {
     device: "auto",
     threads: 0,
     log: { info: () => undefined, error: (text) => process.stderr.write(`${text}\n`) },
-    startEngine: () =>
-      startNativeEngine({ workerPath: path.join(root, "dist", "native-worker.js"), onLog: () => undefined }),
+    startEngine,
   });
+}
+
+function startEngine(): Engine {
+  return startNativeEngine({ workerPath: path.join(root, "dist", "native-worker.js"), onLog: () => undefined });
+}
+
+type Say = (line: string) => void;
+
+async function perplexities(
+  options: EvalOptions,
+  prompt: PromptModel,
+  say: Say,
+  signal: AbortSignal,
+): Promise<PerplexityRow[]> {
+  const { settings } = await resolvePrefill({ prefill: "sparse", ...sparseChoice(options) }, prompt.modelDir);
+  const engine = startEngine();
+  const rows: PerplexityRow[] = [];
+  try {
+    await engine.load(prompt.modelDir, { device: "auto" });
+    const source = { root, model: prompt, engine, options, signal, say, ...settings };
+    for (const tokens of options.lengths) rows.push(await measurePerplexity(source, tokens));
+  } finally {
+    await engine.dispose();
+  }
+  return rows;
+}
+
+function sparseChoice(options: EvalOptions): { patterns?: string; recallFloor?: number } {
+  return {
+    ...(options.patterns === undefined ? {} : { patterns: path.resolve(options.patterns) }),
+    ...(options.recallFloor === undefined ? {} : { recallFloor: options.recallFloor }),
+  };
 }
 
 /** What has been answered so far is printed also when it is cancelled half way. */
@@ -37,18 +71,20 @@ async function evaluate(options: EvalOptions, signal: AbortSignal): Promise<void
   const prompt = await loadPromptModel(model);
   const service = startService(model);
   const answers: Answered[] = [];
-  const say = (line: string): void => {
+  const predicted: PerplexityRow[] = [];
+  const say: Say = (line) => {
     if (process.stderr.isTTY || options.verbose) process.stderr.write(`${line}\n`);
   };
+  const choice = sparseChoice(options);
   try {
     for (const task of options.tasks) {
+      if (task === "perplexity") {
+        predicted.push(...(await perplexities(options, prompt, say, signal)));
+        continue;
+      }
       for (const tokens of options.lengths) {
         let done = 0;
         for await (const context of makeContexts({ root, model: prompt, options }, task, tokens)) {
-          const choice = {
-            ...(options.patterns === undefined ? {} : { patterns: path.resolve(options.patterns) }),
-            ...(options.recallFloor === undefined ? {} : { recallFloor: options.recallFloor }),
-          };
           const trace = (line: string): void => {
             if (options.verbose) process.stderr.write(`${line}\n`);
           };
@@ -63,18 +99,27 @@ async function evaluate(options: EvalOptions, signal: AbortSignal): Promise<void
     }
   } finally {
     await service.close();
-    if (answers.length > 0) await print(answers, options, model);
+    if (answers.length + predicted.length > 0) await print(answers, predicted, options, model);
   }
 }
 
-async function print(answers: readonly Answered[], options: EvalOptions, model: string): Promise<void> {
+async function print(
+  answers: readonly Answered[],
+  perplexity: readonly PerplexityRow[],
+  options: EvalOptions,
+  model: string,
+): Promise<void> {
   const rows = summarize(answers, options.modes, options.seed);
   if (options.picture !== undefined) {
     const grid = answers.filter(({ task }) => task === "grid");
     await writeFile(options.picture, drawHeatMap(grid, options.modes));
   }
-  const result = { model: path.basename(model), seed: options.seed, rows, answers };
-  process.stdout.write(options.json ? `${JSON.stringify(result, null, 1)}\n` : toMarkdown(rows));
+  const result = { model: path.basename(model), seed: options.seed, rows, perplexity, answers };
+  const tables = [
+    ...(rows.length === 0 ? [] : [toMarkdown(rows)]),
+    ...(perplexity.length === 0 ? [] : [perplexityTable(perplexity)]),
+  ];
+  process.stdout.write(options.json ? `${JSON.stringify(result, null, 1)}\n` : tables.join("\n"));
 }
 
 const aborter = new AbortController();

@@ -12,6 +12,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
   repository: repositoryTasks,
   grid: ["grid"],
   questions: ["questions"],
+  perplexity: ["perplexity"],
 };
 const names = new Set([...Object.keys(groups), ...Object.values(groups).flat()]);
 
@@ -41,7 +42,8 @@ Asks generated questions of the model in dense and in sparse prefill, the same o
 right, how they differ, and how sure that is (95 % intervals: paired bootstrap; Wilson for shares).
 
 Tasks: repository (definitions, callers, imports), ruler (${rulerTasks.map(({ name }) => name).join(", ")}),
-grid (needles by length and depth), questions (InfiniteBench's or RULER's JSON lines from --questions).
+grid (needles by length and depth), questions (InfiniteBench's or RULER's JSON lines from --questions), perplexity (of the end
+of long texts: packages, or PG-19 or any other text with --text).
 
   --model DIR         a Hugging Face model folder; default: $LONGSIGHT_MODEL, else the bundled model
   --lengths N,N       tokens of context (default 8192)

@@ -12,6 +12,8 @@ export const emptyReport: PrefillReport = {
   recallLeast: 1,
   attentionMs: 0,
   indexMs: 0,
+  logLikelihood: 0,
+  scoredTokens: 0,
 };
 
 export function addReports(first: PrefillReport, second: PrefillReport): PrefillReport {
@@ -25,6 +27,8 @@ export function addReports(first: PrefillReport, second: PrefillReport): Prefill
     recallLeast: Math.min(first.recallLeast, second.recallLeast),
     attentionMs: first.attentionMs + second.attentionMs,
     indexMs: first.indexMs + second.indexMs,
+    logLikelihood: first.logLikelihood + second.logLikelihood,
+    scoredTokens: first.scoredTokens + second.scoredTokens,
   };
 }
 

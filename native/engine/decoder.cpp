@@ -1,6 +1,8 @@
 #include "engine/decoder.h"
 
 #include <algorithm>
+#include <cmath>
+#include <vector>
 
 #include "engine/error.h"
 #include "engine/line_choice.h"
@@ -27,12 +29,24 @@ bool SparsePays(int64_t first_position, int64_t rows) {
          kSaving * index::CausalArea(first_position, rows);
 }
 
+// Rows whose logits, of a whole vocabulary each, are held at a time.
+constexpr int64_t kScoredRows = 32;
+
+double LogLikelihood(std::span<const float> logits, uint32_t token) {
+  const double top = *std::ranges::max_element(logits);
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - top);
+  return static_cast<double>(logits[token]) - top - std::log(sum);
+}
+
 }  // namespace
 
 struct Decoder::Chunk {
   const KvState& base;
   KvSegment& tail;
   std::span<const uint32_t> tokens;
+  // This chunk's tokens and all that follow them.
+  std::span<const uint32_t> rest;
   Workspace& space;
   const std::atomic<bool>& cancel;
   // Tokens done before this chunk, to be reported with its share of the layers.
@@ -57,6 +71,7 @@ void Decoder::Forward(const KvState& base, KvSegment& tail, std::span<const uint
     const Chunk chunk{base,
                       tail,
                       tokens.subspan(static_cast<size_t>(done), static_cast<size_t>(rows)),
+                      tokens.subspan(static_cast<size_t>(done)),
                       workspace,
                       cancel,
                       done,
@@ -73,17 +88,24 @@ void Decoder::ForwardChunk(const Chunk& chunk) {
   const int64_t layers = model_.spec.layer_count();
   Embed(chunk);
   for (int64_t layer = 0; layer < layers; ++layer) {
-    // Nobody reads the last layer's output but for the row that logits come from: of the other rows
+    // Nobody reads the last layer's output but for the rows that logits come from: of the others
     // only K and V live on.
     const bool last = layer + 1 == layers;
-    const int64_t first_row = !last ? 0 : chunk.rows() - (chunk.logits != nullptr ? 1 : 0);
+    const int64_t first_row = !last ? 0 : FirstOutput(chunk);
     Project(chunk, layer, first_row);
     if (first_row == chunk.rows()) return;
     Attend(chunk, layer, first_row);
     FinishLayer(chunk, layer, first_row);
     chunk.progress(chunk.done + chunk.rows() * (layer + 1) / (layers + 1));
   }
-  ComputeLogits(chunk);
+  Score(chunk);
+  if (chunk.logits != nullptr) ComputeLogits(chunk, chunk.rows() - 1, 1, chunk.logits);
+}
+
+int64_t Decoder::FirstOutput(const Chunk& chunk) const {
+  const int64_t last = chunk.rows() - (chunk.logits != nullptr ? 1 : 0);
+  if (settings_ == nullptr || settings_->score_from <= 0) return last;
+  return std::clamp<int64_t>(settings_->score_from - 1 - chunk.done, 0, last);
 }
 
 void Decoder::Embed(const Chunk& chunk) {
@@ -249,13 +271,35 @@ void Decoder::FinishLayer(const Chunk& chunk, int64_t layer, int64_t first_row) 
   }
 }
 
-void Decoder::ComputeLogits(const Chunk& chunk) {
+// logits[rows, vocabulary] of the chunk's rows from `first_row` on, at most kBlockRows.
+void Decoder::ComputeLogits(const Chunk& chunk, int64_t first_row, int64_t rows, float* logits) {
   const DecoderSpec& spec = model_.spec;
-  const float* last_row = chunk.space.residual + (chunk.rows() - 1) * spec.hidden;
   const Rows normed{chunk.space.normed, spec.hidden};
-  backend_.RmsNorm({last_row, spec.hidden}, model_.final_norm, spec.norm_epsilon, 1, normed);
-  backend_.Multiply(model_.head, {normed.data, normed.stride}, 1, {chunk.logits, spec.vocabulary},
+  backend_.RmsNorm({chunk.space.residual + first_row * spec.hidden, spec.hidden}, model_.final_norm,
+                   spec.norm_epsilon, rows, normed);
+  backend_.Multiply(model_.head, {normed.data, normed.stride}, rows, {logits, spec.vocabulary},
                     Accumulate::kOverwrite);
+}
+
+// Each row's output against the token that follows it.
+void Decoder::Score(const Chunk& chunk) {
+  if (settings_ == nullptr || settings_->score_from <= 0) return;
+  const int64_t end =
+      std::min(chunk.rows(), static_cast<int64_t>(chunk.rest.size()) - 1);  // the last has none
+  const int64_t vocabulary = model_.spec.vocabulary;
+  std::vector<float> logits(static_cast<size_t>(kScoredRows * vocabulary));
+  for (int64_t begin = FirstOutput(chunk); begin < end; begin += kScoredRows) {
+    chunk.CheckCancelled();
+    const int64_t rows = std::min(kScoredRows, end - begin);
+    ComputeLogits(chunk, begin, rows, logits.data());
+    for (int64_t row = 0; row < rows; ++row) {
+      const std::span<const float> of_row(logits.data() + row * vocabulary,
+                                          static_cast<size_t>(vocabulary));
+      report_->log_likelihood +=
+          LogLikelihood(of_row, chunk.rest[static_cast<size_t>(begin + row + 1)]);
+    }
+    report_->scored_tokens += rows;
+  }
 }
 
 }  // namespace longsight

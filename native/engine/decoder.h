@@ -40,7 +40,10 @@ class Decoder {
   void Project(const Chunk& chunk, int64_t layer, int64_t first_query);
   void Attend(const Chunk& chunk, int64_t layer, int64_t first_query);
   void FinishLayer(const Chunk& chunk, int64_t layer, int64_t first_row);
-  void ComputeLogits(const Chunk& chunk);
+  // The first row whose output of the last layer somebody reads.
+  int64_t FirstOutput(const Chunk& chunk) const;
+  void ComputeLogits(const Chunk& chunk, int64_t first_row, int64_t rows, float* logits);
+  void Score(const Chunk& chunk);
 
   bool IsSparse(const Chunk& chunk, int64_t layer) const;
   void AttendSparse(const Chunk& chunk, int64_t layer, int64_t first_query);

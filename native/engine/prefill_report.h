@@ -21,6 +21,9 @@ struct PrefillSettings {
   // The share of its attention that a head must keep, on the probe rows of every chunk; below it
   // the head's budget grows, up to dense. 0: never.
   double recall_floor = 0.95;
+  // How likely the model holds each token from number `score_from` on, given those before it, goes
+  // into the report. 0: nobody asks.
+  int64_t score_from = 0;
 };
 
 // Query-key pairs and recall are those of layers with full attention. A pair counts once per query
@@ -35,6 +38,8 @@ struct PrefillReport {
   double recall_least = 1;
   double attention_ms = 0;  // without probe, choice of lines and guard:
   double index_ms = 0;
+  double log_likelihood = 0;  // natural, summed over
+  int64_t scored_tokens = 0;
 };
 
 }  // namespace longsight

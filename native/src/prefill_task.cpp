@@ -34,6 +34,7 @@ PrefillSettings ReadPrefillSettings(const Arguments& arguments, const Napi::Obje
   if (!(settings.recall_floor >= 0 && settings.recall_floor <= 1)) {
     arguments.Fail("recallFloor", "a number from 0 to 1");
   }
+  settings.score_from = arguments.IntegerField(options, "scoreFrom", 0);
   const std::string patterns = arguments.StringField(options, "patterns");
   if (!patterns.empty()) {
     settings.patterns = std::make_shared<HeadPatterns>(
@@ -73,6 +74,8 @@ Napi::Value PrefillTask::Result(Napi::Env env) {
   told.Set("recallLeast", report.recall_least);
   told.Set("attentionMs", report.attention_ms);
   told.Set("indexMs", report.index_ms);
+  told.Set("logLikelihood", report.log_likelihood);
+  told.Set("scoredTokens", static_cast<double>(report.scored_tokens));
   Napi::Object result = Napi::Object::New(env);
   result.Set("kv", KvObject::Create(env, model_, std::move(result_.kv)));
   result.Set("report", told);

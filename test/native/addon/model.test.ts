@@ -129,14 +129,14 @@ describe("a sparse prefill", () => {
     model.prefill(model.emptyKv(), golden.inputIds, 64, newFlag(), () => undefined, settings);
 
   it("reports what it kept, and a dense one that it kept all", async () => {
-    const { report } = await run({ mode: "sparse", patterns: "", recallFloor: 0.95 });
+    const { report } = await run({ mode: "sparse", patterns: "", recallFloor: 0.95, scoreFrom: 0 });
     expect(report.keptPairs).toBeGreaterThan(0);
     expect(report.recallLeast).toBeGreaterThan(0.9);
     expect((await run(dense)).report).toMatchObject({ sparse: false, recallCount: 0, recallLeast: 1 });
   });
 
   it("refuses a file of patterns that is missing, a mode and a floor that there are not", () => {
-    const settings = { mode: "sparse", patterns: "/no/such.json", recallFloor: 1 } as const;
+    const settings = { mode: "sparse", patterns: "/no/such.json", recallFloor: 1, scoreFrom: 0 } as const;
     expect(() => void run(settings)).toThrow(/head patterns \/no\/such.json: /);
     expect(() => void run({ ...dense, mode: "fast" as "dense" })).toThrow(/mode must be "auto", "dense" or "sparse"/);
     expect(() => void run({ ...dense, recallFloor: 2 })).toThrow(/recallFloor must be a number from 0 to 1/);

@@ -121,6 +121,29 @@ class SparsePrefillTest {
     CHECK(!report.sparse && report.dense_pairs > 0);
   }
 
+  // Chunks begin and end within what is scored, and the last token has no successor.
+  void ScoresAsLogitsDo() {
+    const std::span<const uint32_t> text = std::span<const uint32_t>(tokens_).first(50);
+    constexpr int64_t kFrom = 11;
+    double expected = 0;
+    for (size_t i = kFrom; i < text.size(); ++i) {
+      const std::vector<float> logits = engine_->Logits({}, text.first(i), 64, kNever);
+      double sum = 0;
+      for (const float logit : logits) sum += std::exp(static_cast<double>(logit));
+      expected += static_cast<double>(logits[text[i]]) - std::log(sum);
+    }
+    for (const int64_t chunk : {64, 16, 7, 1}) {
+      PrefillSettings settings;
+      settings.score_from = kFrom;
+      const PrefillReport report =
+          engine_->Prefill({}, text, chunk, settings, kNever, kSilent).report;
+      CHECK(report.scored_tokens == 50 - kFrom);
+      CHECK_WITH(std::fabs(report.log_likelihood - expected) < 1e-3,
+                 "chunks of " + std::to_string(chunk));
+    }
+    CHECK(Prefill(tokens_, 500, {}).report.scored_tokens == 0);
+  }
+
   // Areas of row blocks add up exactly where the lines make them regular.
   void ChoosesWithinTheBudget() {
     const int64_t tokens = 1'048'577, rows = 32768;
@@ -199,6 +222,7 @@ int main() {
   test.SegmentsMakeNoDifference();
   test.GuardKeepsTheFloor();
   test.AutoIsDenseForShortContexts();
+  test.ScoresAsLogitsDo();
   test.ChoosesWithinTheBudget();
   return longsight::test::Finish("sparse_prefill_test");
 }
