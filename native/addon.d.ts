@@ -42,7 +42,7 @@ export interface NativeModel {
       mode: "auto" | "dense" | "sparse";
       /** A head-pattern file; empty: a default pattern. Throws "invalid-argument" when it does not fit the model. */
       patterns: string;
-      /** 0 to 1; 0: the recall is measured and left as it is. */
+      /** 0 to 1; 0: the recall is measured and left as it is. -1: each head's own, from the pattern file, else 0.95. */
       recallFloor: number;
       /** 0: off. Else the report tells how likely tokens[scoreFrom] and the following ones are, given those before them. */
       scoreFrom: number;

@@ -29,7 +29,7 @@ index apart, the share of query-key pairs that was not computed, and the attenti
                      qwen2.5-7b, glm-4-9b, or LAYERS,HIDDEN,HEADS,KV_HEADS,HEAD,FFN,VOCAB
   --layers N         of the shape's layers only so many (and the last one, of which a prefill needs only K and V)
   --patterns FILE    head patterns of the sparse runs; default: the model's own
-  --recall-floor N   attention that each head must keep, 0 to 1 (default 0.95; 0 turns the guard off)
+  --recall-floor N   attention that each head must keep, 0 to 1 (0: no guard; default: as the patterns say, else 0.95)
   --chunk N          tokens per chunk (default 32768)
   --runs N           of every length and mode, in turn; the median counts (default 1)
   --threads N        default: one per processor

@@ -39,7 +39,7 @@ Options of ask and bench:
   --context N       tokens of repository, question and answer; default: what the model's makers advise
   --prefill MODE    auto (default), sparse or dense: whether full attention may leave out what weighs little
   --patterns FILE   head patterns of the sparse prefill; default: the model's own, else a safe one
-  --recall-floor N  attention that each head must keep, 0 to 1 (default 0.95; 0 turns the guard off)
+  --recall-floor N  attention that each head must keep, 0 to 1 (0: no guard; default: as the patterns say, else 0.95)
   --json            print one JSON object instead of text
 
 Options of ask:

@@ -46,8 +46,8 @@ export interface PrefillSettings {
   readonly mode: "auto" | "dense" | "sparse";
   /** A head-pattern file; null: the safe default. */
   readonly patterns: string | null;
-  /** Recall under which a head gets a larger budget, 0 to 1; 0: the guard is off. */
-  readonly recallFloor: number;
+  /** Recall under which a head gets a larger budget, 0 to 1; 0: the guard is off; null: each head's own, else 0.95. */
+  readonly recallFloor: number | null;
   /**
    * The report tells how likely `tokens[scoreFrom]` and the following ones are, given those before them. Default: nothing is
    * scored, which saves the last layer.

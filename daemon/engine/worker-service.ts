@@ -85,6 +85,7 @@ export class WorkerService {
       const settings = {
         ...params.settings,
         patterns: params.settings.patterns ?? "",
+        recallFloor: params.settings.recallFloor ?? -1,
         scoreFrom: params.settings.scoreFrom ?? 0,
       };
       const flag = this.#flag(call);

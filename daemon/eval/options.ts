@@ -50,7 +50,7 @@ of long texts: packages, or PG-19 or any other text with --text).
   --samples N         questions to each task and length (default 20)
   --modes A,B         dense,sparse (default both)
   --patterns FILE     head patterns of the sparse runs; default: the model's own
-  --recall-floor N    attention that each head must keep, 0 to 1 (default 0.95; 0 turns the guard off)
+  --recall-floor N    attention that each head must keep, 0 to 1 (0: no guard; default: as the patterns say, else 0.95)
   --text PATH         prose for haystacks: a file or a folder; default: the Markdown that came with the installation
   --repo DIR          code for the repository tasks; default: packages that the bundled model was not trained on
   --questions FILE    for the task "questions"

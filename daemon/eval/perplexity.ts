@@ -38,7 +38,7 @@ export interface PerplexitySource {
   readonly options: EvalOptions;
   /** Of the sparse runs. */
   readonly patterns: string | null;
-  readonly recallFloor: number;
+  readonly recallFloor: number | null;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
 }

@@ -10,7 +10,10 @@ export interface PrefillChoice {
   readonly prefill?: PrefillMode;
   /** Absolute path of a head-pattern file; default: the model's own, else a pattern that is safe for any model. */
   readonly patterns?: string;
-  /** The share of attention under which a head gets a larger budget, 0 to 1; default 0.95. 0: the guard is off. */
+  /**
+   * The share of attention under which a head gets a larger budget, 0 to 1. 0: the guard is off. Default: each head's own from
+   * the pattern file, else 0.95.
+   */
   readonly recallFloor?: number;
 }
 

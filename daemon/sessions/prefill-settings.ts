@@ -7,7 +7,6 @@ import type { PrefillSettings } from "../engine/engine.ts";
 import type { PrefillChoice } from "../protocol/prefill.ts";
 import { chunkTokens } from "./prefill.ts";
 
-export const defaultRecallFloor = 0.95;
 /** The name of a model's own head-pattern file, in its folder. */
 const modelPatterns = "head-patterns.json";
 
@@ -20,8 +19,8 @@ export interface ResolvedPrefill {
 /** Throws `invalid-argument` when the named pattern file cannot be read. What it says is checked by the engine. */
 export async function resolvePrefill(choice: PrefillChoice, modelDir: string): Promise<ResolvedPrefill> {
   const mode = choice.prefill ?? "auto";
-  if (mode === "dense") return { settings: { mode, patterns: null, recallFloor: 1 }, identity: "dense" };
-  const recallFloor = choice.recallFloor ?? defaultRecallFloor;
+  if (mode === "dense") return { settings: { mode, patterns: null, recallFloor: null }, identity: "dense" };
+  const recallFloor = choice.recallFloor ?? null;
   const file = choice.patterns ?? path.join(modelDir, modelPatterns);
   const content = await readFile(file).catch((error: unknown) => {
     if (choice.patterns === undefined) return null; // a model without patterns of its own

@@ -17,6 +17,9 @@ struct HeadPattern {
   PatternKind kind;
   int64_t a;
   int64_t b;
+  // The share of its attention that the head must keep on a chunk's probe rows; below it its budget
+  // grows, up to dense. 0: whatever it keeps will do.
+  double recall_floor = 0.95;
 };
 
 // What a head without an entry in a pattern file gets.

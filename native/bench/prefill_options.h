@@ -17,8 +17,8 @@ struct PrefillOptions {
   std::vector<int64_t> lengths = {4096, 16384, 32768};
   std::vector<PrefillMode> modes = {PrefillMode::kDense, PrefillMode::kSparse};
   std::string patterns;
-  double recall_floor = 0.95;
-  int64_t chunk = 32768;  // what the daemon uses
+  double recall_floor = -1;  // each head's own
+  int64_t chunk = 32768;     // what the daemon uses
   int64_t runs = 1;
   int threads = 0;  // 0: one per processor
   bool json = false;

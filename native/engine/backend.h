@@ -58,6 +58,7 @@ struct SparseCall {
   int64_t first_position;
   std::span<const KvRun> kv;           // from position 0 on, without a gap
   const index::HeadPattern* patterns;  // [heads]
+  // From 0 to 1: for every head; below 0: each pattern's own.
   double recall_floor;
   float* out;  // [rows, heads, head_size]
   float* lse;  // [rows, heads]

@@ -225,7 +225,8 @@ class CpuBackend final : public Backend {
         }
         const ProbeSums sums = {columns_.data() + i * tokens, bands_.data() + i * bands, tokens,
                                 probe_rows};
-        choice = ChooseLines(pattern, chunk, sums, call.recall_floor);
+        const double floor = call.recall_floor >= 0 ? call.recall_floor : pattern.recall_floor;
+        choice = ChooseLines(pattern, chunk, sums, floor);
       });
     }
     return choices;

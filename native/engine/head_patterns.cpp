@@ -42,14 +42,22 @@ index::PatternKind ReadKind(const Place& place, const json::Value& value) {
              (name != nullptr ? "\"" + *name + "\"" : std::string(value.TypeName())));
 }
 
+double ReadFloor(const Place& place, const json::Value& value) {
+  const json::Number* number = value.AsNumber();
+  if (number == nullptr || !(number->value >= 0 && number->value <= 1)) {
+    place.Fail("the recall floor must be a number from 0 to 1");
+  }
+  return number->value;
+}
+
 index::HeadPattern ReadPattern(const Place& place, const json::Value& value) {
   const json::Array* entry = value.AsArray();
-  if (entry == nullptr || entry->size() < 3 || entry->size() > 4) {
-    place.Fail("the value must be [pattern, a, b, score]");
+  if (entry == nullptr || entry->size() < 3 || entry->size() > 5) {
+    place.Fail("the value must be [pattern, a, b, score] or [pattern, a, b, score, recall floor]");
   }
-  const index::HeadPattern pattern = {ReadKind(place, (*entry)[0]),
-                                      ReadCount(place, (*entry)[1], "a"),
-                                      ReadCount(place, (*entry)[2], "b")};
+  index::HeadPattern pattern = {ReadKind(place, (*entry)[0]), ReadCount(place, (*entry)[1], "a"),
+                                ReadCount(place, (*entry)[2], "b")};
+  if (entry->size() == 5) pattern.recall_floor = ReadFloor(place, (*entry)[4]);
   if (pattern.kind == index::PatternKind::kBlockSparse && pattern.a < 1) {
     place.Fail("block_sparse needs at least one block");
   }

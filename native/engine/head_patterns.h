@@ -1,5 +1,6 @@
 // Head-pattern files in MInference's JSON shape (microsoft/MInference, minference/configs): a list
-// with one object per layer; keys are head numbers as strings, values [pattern, a, b, score].
+// with one object per layer; keys are head numbers as strings, values [pattern, a, b, score]. A
+// fifth element, which is ours, is the head's recall floor.
 #pragma once
 
 #include <cstdint>

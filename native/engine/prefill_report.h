@@ -18,9 +18,8 @@ struct PrefillSettings {
   PrefillMode mode = PrefillMode::kDense;
   // Null: index::kDefaultPattern for every head.
   std::shared_ptr<const HeadPatterns> patterns;
-  // The share of its attention that a head must keep, on the probe rows of every chunk; below it
-  // the head's budget grows, up to dense. 0: never.
-  double recall_floor = 0.95;
+  // From 0 to 1: for every head, in place of its pattern's own (index::HeadPattern). Below 0: none.
+  double recall_floor = -1;
   // How likely the model holds each token from number `score_from` on, given those before it, goes
   // into the report. 0: nobody asks.
   int64_t score_from = 0;

@@ -31,8 +31,9 @@ PrefillSettings ReadPrefillSettings(const Arguments& arguments, const Napi::Obje
     arguments.Fail("mode", "\"auto\", \"dense\" or \"sparse\"");
   }
   settings.recall_floor = arguments.NumberField(options, "recallFloor");
-  if (!(settings.recall_floor >= 0 && settings.recall_floor <= 1)) {
-    arguments.Fail("recallFloor", "a number from 0 to 1");
+  const bool is_share = settings.recall_floor >= 0 && settings.recall_floor <= 1;
+  if (!is_share && settings.recall_floor != -1) {
+    arguments.Fail("recallFloor", "a number from 0 to 1, or -1");
   }
   settings.score_from = arguments.IntegerField(options, "scoreFrom", 0);
   const std::string patterns = arguments.StringField(options, "patterns");

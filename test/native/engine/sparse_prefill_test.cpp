@@ -53,7 +53,12 @@ class SparsePrefillTest {
     for (const index::HeadPattern& missing : {patterns.layer(0)[1], patterns.layer(2)[3]}) {
       CHECK(missing.kind == index::PatternKind::kVerticalSlash);
       CHECK(missing.a == 1000 && missing.b == 6096);
+      CHECK(missing.recall_floor == 0.95);
     }
+    // The fifth element is ours.
+    const HeadPatterns own =
+        Read(R"([{"0": ["stream_llm", 4, 64, 1, 0.25], "1": ["stream_llm", 4, 64, 1]}, {}, {}])");
+    CHECK(own.layer(0)[0].recall_floor == 0.25 && own.layer(0)[1].recall_floor == 0.95);
   }
 
   void RefusesWrongFiles() {
@@ -71,6 +76,8 @@ class SparsePrefillTest {
     refused("not a number", R"([{"0": [1, 1, 1, 1]}, {}, {}])");
     refused("a must be a whole number", R"([{"0": ["stream_llm", -1, 1, 1]}, {}, {}])");
     refused("b must be a whole number", R"([{"0": ["stream_llm", 1, 1.5, 1]}, {}, {}])");
+    refused("recall floor must be", R"([{"0": ["stream_llm", 1, 1, 1, 2]}, {}, {}])");
+    refused("recall floor must be", R"([{"0": ["stream_llm", 1, 1, 1, "x"]}, {}, {}])");
     refused("at least one block", R"([{"0": ["block_sparse", 0, 0, 1]}, {}, {}])");
     CHECK_ERROR(ErrorCode::kInvalidArgument, "none.json",
                 [&] { HeadPatterns::Read(folder_.File("none.json"), 3, 4); });
@@ -112,6 +119,11 @@ class SparsePrefillTest {
     // Covers are per row block and the probe's rows lie in two: a little less than was chosen for.
     CHECK(on.recall_least > 0.85);
     CHECK(on.kept_pairs <= on.dense_pairs * 1.0001);
+    // Without a floor for all, each head has its pattern's.
+    const PrefillReport own = Prefill(tokens_, 1500, Sparse(narrow, -1)).report;
+    CHECK(own.guard_pairs == Prefill(tokens_, 1500, Sparse(narrow, 0.95)).report.guard_pairs);
+    const char* content = R"(["stream_llm", 1, 64, 1, 0])";
+    CHECK(Prefill(tokens_, 1500, Sparse(content, -1)).report.guard_pairs == 0);
   }
 
   void AutoIsDenseForShortContexts() {
