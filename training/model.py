@@ -32,7 +32,7 @@ class Shape:
     window: int = 512
     rope_theta: float = 10000.0
     eps: float = 1e-6
-    context: int = 131072
+    context: int = 1048576  # what config.json allows; trained are 131,072, and no layer knows more than 512 positions
 
 
 class Norm(nn.Module):
