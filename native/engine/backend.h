@@ -12,6 +12,7 @@
 #include <string>
 
 #include "engine/decoder_spec.h"
+#include "engine/line_choice.h"
 #include "engine/model.h"
 #include "engine/prefill_report.h"
 
@@ -51,6 +52,12 @@ struct AttentionCall {
   const std::atomic<bool>* cancel;
 };
 
+// What one head did in a SparseCall.
+struct HeadOutcome {
+  double pairs;   // computed, masked ones included
+  double recall;  // over the probe rows
+};
+
 // The rows of a chunk, in a layer with full attention, over all keys up to the last row.
 struct SparseCall {
   const float* query;  // [rows, heads, head_size]
@@ -59,8 +66,10 @@ struct SparseCall {
   std::span<const KvRun> kv;           // from position 0 on, without a gap
   const index::HeadPattern* patterns;  // [heads]
   double recall_floor;
-  float* out;  // [rows, heads, head_size]
-  float* lse;  // [rows, heads]
+  AreaBudget area;
+  HeadOutcome* outcomes;  // [heads]; or null
+  float* out;             // [rows, heads, head_size]
+  float* lse;             // [rows, heads]
   const std::atomic<bool>* cancel;
 };
 

@@ -225,7 +225,7 @@ class CpuBackend final : public Backend {
         }
         const ProbeSums sums = {columns_.data() + i * tokens, bands_.data() + i * bands, tokens,
                                 probe_rows};
-        choice = ChooseLines(pattern, chunk, sums, call.recall_floor);
+        choice = ChooseLines(pattern, chunk, sums, call.recall_floor, call.area);
       });
     }
     return choices;
@@ -273,6 +273,7 @@ class CpuBackend final : public Backend {
       report.dense_pairs += index::CausalArea(chunk.first_position, chunk.rows);
       report.kept_pairs += choice.pairs;
       report.guard_pairs += choice.guard_pairs;
+      if (call.outcomes != nullptr) call.outcomes[head] = {choice.pairs, 1};
       if (choice.kind == index::PatternKind::kDense) continue;
       double kept = 0;
       for (int64_t i = 0; i < probe_rows; ++i) {
@@ -282,6 +283,7 @@ class CpuBackend final : public Backend {
                      static_cast<double>(dense_lse_[static_cast<size_t>(head * probe_rows + i)]));
       }
       const double recall = std::min(1.0, kept / static_cast<double>(probe_rows));
+      if (call.outcomes != nullptr) call.outcomes[head].recall = recall;
       report.sparse = true;
       report.recall_sum += recall;
       report.recall_count += 1;
