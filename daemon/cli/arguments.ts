@@ -39,6 +39,7 @@ const optionsOf: Readonly<Record<string, readonly string[]>> = {
   model: ["json"],
   bench: [...targetOptions, "json"],
   eval: [],
+  search: [],
   stop: [],
   lsp: ["stdio"],
   help: [],

@@ -7,6 +7,7 @@
 #include "cpu/kernels.h"
 #include "cpu/thread_pool.h"
 #include "engine/backend.h"
+#include "engine/block_recall.h"
 #include "engine/error.h"
 #include "engine/line_choice.h"
 #include "engine/stopwatch.h"
@@ -156,6 +157,7 @@ class CpuBackend final : public Backend {
     const std::vector<cpu::KvView> views = Views(spec, call.kv);
     const ChunkRows chunk = {call.first_position, call.rows, cpu::kSparseRows};
     const cpu::KvViews kv = {views.data(), static_cast<int64_t>(views.size()), chunk.tokens()};
+    if (HasBlocks(spec, call)) ComputeKeyMeans(spec, kv);
     const std::vector<HeadChoice> choices = Choose(spec, call, chunk, kv);
     if (call.cancel->load(std::memory_order_relaxed)) return;
     report.index_ms += index_watch.milliseconds();
@@ -183,6 +185,19 @@ class CpuBackend final : public Backend {
                        run.tokens, run.first_position});
     }
     return views;
+  }
+
+  static int64_t KeyBlocks(int64_t tokens) { return index::DivideUp(tokens, index::kKeyBlock); }
+
+  static bool HasBlocks(const DecoderSpec& spec, const SparseCall& call) {
+    return std::any_of(call.patterns, call.patterns + spec.heads, [](const auto& pattern) {
+      return pattern.kind == index::PatternKind::kBlockSparse;
+    });
+  }
+
+  void ComputeKeyMeans(const DecoderSpec& spec, const cpu::KvViews& kv) {
+    key_means_.resize(static_cast<size_t>(spec.kv_heads * spec.head_size * KeyBlocks(kv.tokens)));
+    cpu::KeyMeans(pool_, {kv, spec.kv_heads, spec.head_size, key_means_.data()});
   }
 
   // Every head's cover, KV head by KV head: the probe's sums are as long as the context.
@@ -219,12 +234,21 @@ class CpuBackend final : public Backend {
       pool_.ParallelFor(group, [&](int64_t i, int) {
         const index::HeadPattern& pattern = call.patterns[first_head + i];
         HeadChoice& choice = choices[static_cast<size_t>(first_head + i)];
-        if (pattern.kind == index::PatternKind::kBlockSparse) {
-          choice = ChooseBlocks(pattern, chunk);
-          return;
-        }
         const ProbeSums sums = {columns_.data() + i * tokens, bands_.data() + i * bands, tokens,
                                 probe_rows};
+        if (pattern.kind == index::PatternKind::kBlockSparse) {
+          choice = ChooseBlocks(pattern, chunk);
+          if (call.recall_floor <= 0 || choice.kind == index::PatternKind::kDense) return;
+          const BlockScoring scoring = {
+              call.query + (first_head + i) * spec.head_size, spec.query_size(), spec.head_size,
+              key_means_.data() + kv_head * KeyBlocks(tokens) * spec.head_size};
+          if (BlockRecall(scoring, pattern.a, chunk, sums) >= call.recall_floor) return;
+          // What the blocks do not reach, lines can.
+          const double block_pairs = choice.pairs;
+          choice = ChooseLines(index::kDefaultPattern, chunk, sums, call.recall_floor);
+          choice.guard_pairs = std::max(0.0, choice.pairs - block_pairs);
+          return;
+        }
         choice = ChooseLines(pattern, chunk, sums, call.recall_floor, call.area);
       });
     }
@@ -234,10 +258,8 @@ class CpuBackend final : public Backend {
   void AttendCovers(const DecoderSpec& spec, const SparseCall& call, const cpu::KvViews& kv,
                     const std::vector<HeadChoice>& choices) {
     std::vector<cpu::HeadCover> covers;
-    bool needs_means = false;
     for (const HeadChoice& choice : choices) {
       covers.push_back({choice.kind, choice.lines(), choice.blocks});
-      needs_means = needs_means || choice.kind == index::PatternKind::kBlockSparse;
     }
     cpu::SparseAttentionParams p{};
     p.q = call.query;
@@ -255,12 +277,7 @@ class CpuBackend final : public Backend {
     p.lse = call.lse;
     p.round_activations = !exact_;
     p.cancel = call.cancel;
-    if (needs_means) {
-      key_means_.resize(static_cast<size_t>(spec.kv_heads * spec.head_size *
-                                            index::DivideUp(kv.tokens, index::kKeyBlock)));
-      cpu::KeyMeans(pool_, {kv, spec.kv_heads, spec.head_size, key_means_.data()});
-      p.key_means = key_means_.data();
-    }
+    p.key_means = key_means_.data();
     cpu::SparseAttention(pool_, p);
   }
 

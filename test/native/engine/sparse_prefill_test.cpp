@@ -103,15 +103,21 @@ class SparsePrefillTest {
   }
 
   void GuardKeepsTheFloor() {
-    const char* narrow = R"(["stream_llm", 1, 64, 1])";
-    const PrefillReport off = Prefill(tokens_, 1500, Sparse(narrow, 0)).report;
-    CHECK(off.sparse && off.guard_pairs == 0 && off.recall_count == 2 * 2 * 4);
-    CHECK(off.recall_least < 0.5);
-    const PrefillReport on = Prefill(tokens_, 1500, Sparse(narrow, 0.9)).report;
-    CHECK(on.guard_pairs > 0 && on.kept_pairs > off.kept_pairs);
-    // Covers are per row block and the probe's rows lie in two: a little less than was chosen for.
-    CHECK(on.recall_least > 0.85);
-    CHECK(on.kept_pairs <= on.dense_pairs * 1.0001);
+    for (const char* narrow : {R"(["stream_llm", 1, 64, 1])", R"(["block_sparse", 3, 0, 1])"}) {
+      const PrefillReport off = Prefill(tokens_, 1500, Sparse(narrow, 0)).report;
+      CHECK(off.sparse && off.guard_pairs == 0 && off.recall_count == 2 * 2 * 4);
+      CHECK_WITH(off.recall_least < 0.5, narrow);
+      const PrefillReport on = Prefill(tokens_, 1500, Sparse(narrow, 0.9)).report;
+      CHECK_WITH(on.guard_pairs > 0 && on.kept_pairs > off.kept_pairs, narrow);
+      // Covers are per row block and the probe's rows lie in two: a little less than was chosen
+      // for.
+      CHECK_WITH(on.recall_least > 0.85, narrow);
+      CHECK(on.kept_pairs <= on.dense_pairs * 1.0001);
+    }
+    // Enough blocks are left as they are.
+    const PrefillReport wide =
+        Prefill(tokens_, 1500, Sparse(R"(["block_sparse", 25, 0, 1])", 0.05)).report;
+    CHECK(wide.sparse && wide.guard_pairs == 0);
   }
 
   void AutoIsDenseForShortContexts() {
