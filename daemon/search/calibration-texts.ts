@@ -1,13 +1,15 @@
 /**
- * What a search is calibrated on: long real code, packed as the product packs a repository, and retrieval samples (RULER's
- * synthetic tasks) with their question behind them. Neither from the packages that evaluations ask about.
+ * What a search is calibrated on: long real code, packed as the product packs a repository, and retrieval samples with their
+ * question behind them: where something is defined in such code, and RULER's synthetic tasks in turn. Nothing of it is from the
+ * packages that evaluations ask about.
  */
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { drawFiles, type HeldOut, heldOutPackages } from "../eval/held-out.ts";
-import { readHaystack, toFiles } from "../eval/haystack.ts";
+import { type Haystack, readHaystack, toFiles } from "../eval/haystack.ts";
 import { Random } from "../eval/random.ts";
 import { fitTo, withFolder } from "../eval/repository-folder.ts";
+import { definitionQuestions } from "../eval/repository-tasks.ts";
 import { rulerTasks } from "../eval/ruler.ts";
 import type { TextFile } from "../eval/sample.ts";
 import { Failure } from "../failure/failure.ts";
@@ -30,6 +32,8 @@ export interface TextSource {
 }
 
 const code = /(?<!\.min|\.d)\.(?:[cm]?[jt]sx?|py|h|hpp|c|cc|cpp|cu|rs|go|java)$/;
+/** Draws for questions begin here: not the draws of texts without one. */
+const firstQuestionDraw = 500;
 const retrievalTasks = [
   "niah-multikey-3",
   "niah-multivalue",
@@ -40,54 +44,94 @@ const retrievalTasks = [
 ];
 /** A text with less than this share of its length says little about long ones. */
 const leastShare = 0.75;
+const largestFileBytes = 1 << 17;
+/** Drawn by their bytes; the pack leaves out what is too much. */
+const drawnShare = 1.25;
 /** Code has some 3.3 bytes a token. */
 const bytesPerToken = 3.3;
 
-/** Code first: as many texts as could be wanted, of which the caller takes those that come out long enough. */
-export async function codeTexts(source: TextSource): Promise<CalibrationText[]> {
-  const places = await findCode(source);
-  if (places.length === 0) {
+export interface CalibrationTexts {
+  readonly code: readonly CalibrationText[];
+  readonly retrieval: readonly CalibrationText[];
+}
+
+/** More than `count` of each, since some may come out too short. Throws `no-such-folder`, `empty-repository`. */
+export async function calibrationTexts(source: TextSource, count: number): Promise<CalibrationTexts> {
+  const found = await findCode(source);
+  const places = new Random(source.seed).shuffle(found);
+  const [first] = places;
+  if (first === undefined) {
     const where = source.corpus ?? path.join(source.root, "node_modules");
     const message = `There is too little code for ${String(source.length)} tokens in ${where}; give --corpus, or a shorter --length.`;
     throw new Failure("empty-repository", message);
   }
-  const order = new Random(source.seed).shuffle(places);
-  // Again and again over the places: another draw of the files of a large repository is another text.
-  return Array.from({ length: 4 * Math.max(order.length, 16) }, (_, index): CalibrationText => {
-    const place = order[index % order.length] ?? places[0];
-    const draw = Math.floor(index / order.length);
-    return {
-      name: `${place?.name ?? ""}${draw === 0 ? "" : `, draw ${String(draw + 1)}`}`,
-      make: () => (place === undefined ? Promise.resolve(null) : packCode(source, place, draw)),
-    };
-  });
+  // Round and round: another draw of the files of a large repository is another text.
+  const placeOf = (index: number): HeldOut => places[index % places.length] ?? first;
+  const drawOf = (index: number): number => Math.floor(index / places.length);
+  const spare = Math.max(4 * count, 2 * places.length);
+  const numbers = Array.from({ length: spare }, (_, index) => index);
+  let essay: Promise<Haystack> | null = null; // thousands of files, read when the first text is made
+  return {
+    code: numbers.map((index) => ({
+      name: nameOf(placeOf(index).name, drawOf(index)),
+      make: () => packCode(source, placeOf(index), drawOf(index)),
+    })),
+    retrieval: numbers.map((index) => {
+      const round = Math.floor(index / 2);
+      if (index % 2 === 0) {
+        // From the other end than code: other repositories as long as there are any.
+        const place = places.at(-1 - (round % places.length)) ?? first;
+        const draw = firstQuestionDraw + drawOf(round);
+        return { name: `definition in ${place.name}`, make: () => packDefinition(source, place, draw) };
+      }
+      const task = retrievalTasks[round % retrievalTasks.length] ?? "";
+      const draw = Math.floor(round / retrievalTasks.length);
+      return {
+        name: nameOf(task, draw),
+        make: async () => {
+          essay ??= readHaystack(path.join(source.root, "node_modules"));
+          return packRetrieval(source, await essay, task, draw);
+        },
+      };
+    }),
+  };
 }
 
 /** Of the packages that training and calibration never see. */
 export function heldOutTexts(source: TextSource, draws: number): CalibrationText[] {
   return heldOutPackages.flatMap((place) =>
     Array.from({ length: draws }, (_, draw): CalibrationText => ({
-      name: `${place.name}${draw === 0 ? "" : `, draw ${String(draw + 1)}`}`,
+      name: nameOf(place.name, draw),
       make: () => packCode(source, place, draw),
     })),
   );
 }
 
-export function retrievalTexts(source: TextSource, count: number): CalibrationText[] {
-  return Array.from({ length: count }, (_, index): CalibrationText => {
-    const name = retrievalTasks[index % retrievalTasks.length] ?? "";
-    const draw = Math.floor(index / retrievalTasks.length);
-    return {
-      name: `${name}${draw === 0 ? "" : `, draw ${String(draw + 1)}`}`,
-      make: () => packRetrieval(source, name, draw),
-    };
-  });
+function nameOf(place: string, draw: number): string {
+  return draw === 0 ? place : `${place}, draw ${String(draw + 1)}`;
 }
 
 async function packCode(source: TextSource, place: HeldOut, draw: number): Promise<Uint32Array | null> {
   const random = new Random(source.seed * 1009 + draw);
-  const files = await drawFiles(source.root, place, source.length, random);
-  const tokens = await pack(source, files).catch((error: unknown) => {
+  const files = await drawFiles(source.root, place, drawnShare * source.length, random);
+  return packLong(source, files);
+}
+
+async function packDefinition(source: TextSource, place: HeldOut, draw: number): Promise<Uint32Array | null> {
+  const random = new Random(source.seed * 1009 + draw);
+  // So few that none is left out: the question is about what is there.
+  const files = await drawFiles(source.root, place, source.length - questionTokens(source), random);
+  const [question] = definitionQuestions(files, 1, random);
+  return question === undefined ? null : packLong(source, files, question.text);
+}
+
+/** Null when it is too short. */
+async function packLong(
+  source: TextSource,
+  files: readonly TextFile[],
+  question?: string,
+): Promise<Uint32Array | null> {
+  const tokens = await pack(source, files, question).catch((error: unknown) => {
     // Generated and minified files only.
     if (error instanceof Failure && error.code === "empty-repository") return null;
     throw error;
@@ -95,32 +139,37 @@ async function packCode(source: TextSource, place: HeldOut, draw: number): Promi
   return tokens !== null && tokens.length >= leastShare * source.length ? tokens : null;
 }
 
-async function packRetrieval(source: TextSource, name: string, draw: number): Promise<Uint32Array | null> {
-  const { root, model, length, seed } = source;
+/** What a text leaves for the question behind it. */
+function questionTokens({ length }: TextSource): number {
+  return Math.min(512, Math.floor(length / 8));
+}
+
+async function packRetrieval(
+  source: TextSource,
+  essay: Haystack,
+  name: string,
+  draw: number,
+): Promise<Uint32Array | null> {
+  const { model, length, seed } = source;
   const task = rulerTasks.find((one) => one.name === name);
   if (task === undefined) throw new Error(`RULER's task ${name} is gone`);
-  const essay = await readHaystack(path.join(root, "node_modules"));
-  const reserved = Math.min(512, Math.floor(length / 8));
-  const made = await fitTo(length - reserved, model, (size) => {
+  const made = await fitTo(length - questionTokens(source), model, (size) => {
     const { lines, question } = task.make(size, new Random(seed * 1013 + draw), essay);
     return { files: toFiles(lines), question };
   });
-  const context = await pack(source, made.files);
-  const question = await encodeQuestion(model, made.question.text);
-  const tokens = new Uint32Array(context.length + question.length);
-  tokens.set(context);
-  tokens.set(question, context.length);
-  return tokens.length <= length ? tokens : null;
+  return pack(source, made.files, made.question.text);
 }
 
-async function pack({ model, length }: TextSource, files: readonly TextFile[]): Promise<Uint32Array> {
+async function pack(source: TextSource, files: readonly TextFile[], question?: string): Promise<Uint32Array> {
+  const { model, length } = source;
+  const asked = question === undefined ? new Uint32Array() : await encodeQuestion(model, question);
   return withFolder(files, async (folder) => {
-    const { tokens } = await packRepository(await scanRepository(folder), model, { budgetTokens: length });
-    return tokens;
+    const packed = await packRepository(await scanRepository(folder), model, { budgetTokens: length - asked.length });
+    return Uint32Array.from([...packed.tokens, ...asked]);
   });
 }
 
-/** Repositories below the corpus folder with enough code; the folder itself when none of them has. */
+/** Repositories below the corpus folder, or the folder itself: those much longer than a text, else those as long as one. */
 async function findCode({ root, corpus, length }: TextSource): Promise<HeldOut[]> {
   const folder = path.resolve(corpus ?? path.join(root, "node_modules"));
   const found = await stat(folder).catch(() => null);
@@ -134,13 +183,19 @@ async function findCode({ root, corpus, length }: TextSource): Promise<HeldOut[]
     } else names.push(entry.name);
   }
   const held = corpus === undefined ? heldOutNames() : new Set<string>();
-  const places: HeldOut[] = [];
-  for (const name of names.sort()) {
-    const place = { name, folder: path.join(folder, name), extension: code };
-    if (!held.has(name) && (await hasCode(place, length))) places.push(place);
+  const places = names
+    .sort()
+    .filter((name) => !held.has(name))
+    .map((name): HeldOut => ({ name, folder: path.join(folder, name), extension: code }));
+  const whole: HeldOut = { name: path.basename(folder), folder, extension: code };
+  for (const share of [2, leastShare]) {
+    for (const choice of corpus === undefined ? [places] : [places, [whole]]) {
+      const long: HeldOut[] = [];
+      for (const place of choice) if (await hasCode(place, share * length)) long.push(place);
+      if (long.length > 0) return long;
+    }
   }
-  const whole = { name: path.basename(folder), folder, extension: code };
-  return places.length === 0 && corpus !== undefined && (await hasCode(whole, length)) ? [whole] : places;
+  return [];
 }
 
 /** Of installed packages. */
@@ -148,13 +203,13 @@ function heldOutNames(): Set<string> {
   return new Set(heldOutPackages.flatMap(({ folder }) => /^node_modules\/([^/]+)/.exec(folder)?.[1] ?? []));
 }
 
-async function hasCode({ folder, extension }: HeldOut, length: number): Promise<boolean> {
-  let left = leastShare * length * bytesPerToken;
+async function hasCode({ folder, extension }: HeldOut, tokens: number): Promise<boolean> {
+  let left = tokens * bytesPerToken;
   for (const name of await readdir(folder, { recursive: true })) {
     if (!extension.test(name)) continue;
     const { size } = await stat(path.join(folder, name));
-    // A file longer than the text is never drawn.
-    if (size < length * bytesPerToken) left -= size;
+    // One huge file, a bundle mostly, is no repository.
+    if (size < largestFileBytes) left -= size;
     if (left <= 0) return true;
   }
   return false;

@@ -5,7 +5,7 @@ import { Failure, throwIfCancelled } from "../failure/failure.ts";
 import type { PromptModel } from "../prompt/index.ts";
 import { productVersion } from "../protocol/version.ts";
 import { chunkTokens } from "../sessions/prefill.ts";
-import { type CalibrationText, codeTexts, retrievalTexts, type TextSource } from "./calibration-texts.ts";
+import { type CalibrationText, calibrationTexts, type TextSource } from "./calibration-texts.ts";
 import { type Candidate, type Costs, costsOf, measuredCandidates, sizedCandidates } from "./candidates.ts";
 import { type CandidateMeans, chooseWinners, type HeadWinner, meansOf } from "./choose.ts";
 import { type HeadPattern, uniformPatterns } from "./head-pattern-file.ts";
@@ -95,9 +95,9 @@ export async function search(bench: Bench, options: SearchOptions, progress: Pro
     progress,
     await StateFile.open(`${options.out}.state`, stateKey(digest, options)),
   );
-  const source = sourceOf(bench, options);
-  await run.take("code", await codeTexts(source), options.texts);
-  await run.take("retrieval", retrievalTexts(source, options.texts), options.texts);
+  const texts = await calibrationTexts(sourceOf(bench, options), options.texts);
+  await run.take("code", texts.code, options.texts);
+  await run.take("retrieval", texts.retrieval, options.texts);
   return { digest, ...run.result() };
 }
 
