@@ -57,8 +57,7 @@ export interface CalibrationTexts {
 
 /** More than `count` of each, since some may come out too short. Throws `no-such-folder`, `empty-repository`. */
 export async function calibrationTexts(source: TextSource, count: number): Promise<CalibrationTexts> {
-  const found = await findCode(source);
-  const places = new Random(source.seed).shuffle(found);
+  const places = await findCode(source);
   const [first] = places;
   if (first === undefined) {
     const where = source.corpus ?? path.join(source.root, "node_modules");
@@ -132,8 +131,8 @@ async function packLong(
   question?: string,
 ): Promise<Uint32Array | null> {
   const tokens = await pack(source, files, question).catch((error: unknown) => {
-    // Generated and minified files only.
-    if (error instanceof Failure && error.code === "empty-repository") return null;
+    // Nothing but generated and minified files, or but one that is too long.
+    if (error instanceof Failure && (error.code === "empty-repository" || error.code === "over-budget")) return null;
     throw error;
   });
   return tokens !== null && tokens.length >= leastShare * source.length ? tokens : null;
@@ -169,48 +168,49 @@ async function pack(source: TextSource, files: readonly TextFile[], question?: s
   });
 }
 
-/** Repositories below the corpus folder, or the folder itself: those much longer than a text, else those as long as one. */
-async function findCode({ root, corpus, length }: TextSource): Promise<HeldOut[]> {
+/** Repositories below the corpus folder, those much longer than a text first; or the folder itself. In a random order. */
+async function findCode({ root, corpus, length, seed }: TextSource): Promise<HeldOut[]> {
   const folder = path.resolve(corpus ?? path.join(root, "node_modules"));
   const found = await stat(folder).catch(() => null);
   if (found?.isDirectory() !== true) throw new Failure("no-such-folder", `There is no folder ${folder}.`);
+  const names = await (corpus === undefined ? packageNames(folder) : foldersIn(folder));
+  const random = new Random(seed);
+  const longest: HeldOut[] = [];
+  const long: HeldOut[] = [];
+  for (const name of random.shuffle(names.sort())) {
+    const place = { name, folder: path.join(folder, name), extension: code };
+    const bytes = await codeBytes(place);
+    if (bytes > 2 * length * bytesPerToken) longest.push(place);
+    else if (bytes > leastShare * length * bytesPerToken) long.push(place);
+  }
+  const whole = { name: path.basename(folder), folder, extension: code };
+  const places = [...longest, ...long];
+  return places.length === 0 && corpus !== undefined && (await codeBytes(whole)) > 0 ? [whole] : places;
+}
+
+async function foldersIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith(".")).map(({ name }) => name);
+}
+
+/** Of an installation, without those that are held out; a scope is a folder of packages. */
+async function packageNames(folder: string): Promise<string[]> {
+  const held = new Set(heldOutPackages.map((place) => /^node_modules\/([^/]+)/.exec(place.folder)?.[1]));
   const names: string[] = [];
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    if (!entry.isDirectory() || entry.name.startsWith(".")) continue;
-    // A scope is a folder of packages.
-    if (corpus === undefined && entry.name.startsWith("@")) {
-      for (const name of await readdir(path.join(folder, entry.name))) names.push(`${entry.name}/${name}`);
-    } else names.push(entry.name);
+  for (const name of await foldersIn(folder)) {
+    if (!name.startsWith("@")) names.push(name);
+    else names.push(...(await foldersIn(path.join(folder, name))).map((inScope) => `${name}/${inScope}`));
   }
-  const held = corpus === undefined ? heldOutNames() : new Set<string>();
-  const places = names
-    .sort()
-    .filter((name) => !held.has(name))
-    .map((name): HeldOut => ({ name, folder: path.join(folder, name), extension: code }));
-  const whole: HeldOut = { name: path.basename(folder), folder, extension: code };
-  for (const share of [2, leastShare]) {
-    for (const choice of corpus === undefined ? [places] : [places, [whole]]) {
-      const long: HeldOut[] = [];
-      for (const place of choice) if (await hasCode(place, share * length)) long.push(place);
-      if (long.length > 0) return long;
-    }
-  }
-  return [];
+  return names.filter((name) => !held.has(name));
 }
 
-/** Of installed packages. */
-function heldOutNames(): Set<string> {
-  return new Set(heldOutPackages.flatMap(({ folder }) => /^node_modules\/([^/]+)/.exec(folder)?.[1] ?? []));
-}
-
-async function hasCode({ folder, extension }: HeldOut, tokens: number): Promise<boolean> {
-  let left = tokens * bytesPerToken;
+/** One huge file, a bundle mostly, is no repository: such files do not count. */
+async function codeBytes({ folder, extension }: HeldOut): Promise<number> {
+  let bytes = 0;
   for (const name of await readdir(folder, { recursive: true })) {
     if (!extension.test(name)) continue;
     const { size } = await stat(path.join(folder, name));
-    // One huge file, a bundle mostly, is no repository.
-    if (size < largestFileBytes) left -= size;
-    if (left <= 0) return true;
+    if (size < largestFileBytes) bytes += size;
   }
-  return false;
+  return bytes;
 }

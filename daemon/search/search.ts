@@ -14,7 +14,7 @@ import type { ProgressLine } from "./progress-line.ts";
 import { type FinishedText, modelDigest, StateFile, type TextKind } from "./state-file.ts";
 
 export const sampledChunks = 4;
-const measuredRepeats = 3;
+const measuredRepeats = 7;
 
 export interface Bench {
   readonly root: string;

@@ -63,7 +63,9 @@ class PatternSearch {
 
  private:
   bool IsSampled(int64_t first_position) const;
-  void Try(size_t candidate, const SparseCall& dense, size_t first_head);
+  PrefillReport Attend(SparseCall call);
+  // What Attend left behind, with the dense output.
+  void Compare(size_t candidate, size_t first_head, const SparseCall& dense);
 
   const DecoderSpec& spec_;
   Backend& backend_;
