@@ -61,7 +61,9 @@ int64_t ReadHead(const Place& place, int64_t heads) {
   int64_t head = -1;
   const char* end = place.head.data() + place.head.size();
   const auto [stop, error] = std::from_chars(place.head.data(), end, head);
-  if (error != std::errc() || stop != end || head < 0 || head >= heads) {
+  // "00" would be head 0 a second time.
+  const bool plain = error == std::errc() && stop == end && std::to_string(head) == place.head;
+  if (!plain || head < 0 || head >= heads) {
     place.Fail("there is no such head; the model has heads 0 to " + std::to_string(heads - 1));
   }
   return head;

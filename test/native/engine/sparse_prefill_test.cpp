@@ -66,6 +66,15 @@ class SparsePrefillTest {
     refused("layer 1 must be an object", "[{}, 4, {}]");
     refused("heads 0 to 3", R"([{}, {"4": ["stream_llm", 1, 1, 1]}, {}])");
     refused("layer 2, head \"x\"", R"([{}, {}, {"x": ["stream_llm", 1, 1, 1]}])");
+    refused("layer 0, head \"00\"",
+            R"([{"0": ["stream_llm", 1, 1, 1], "00": ["stream_llm", 1, 1, 1]}, {}, {}])");
+    refused("layer 0, head \"-1\"", R"([{"-1": ["stream_llm", 1, 1, 1]}, {}, {}])");
+    refused("at byte", R"([{"0": ["stream_llm", 1, 1, 1], "0": ["stream_llm", 2, 2, 1]}, {}, {}])");
+    refused("[pattern, a, b, score]", R"([{"0": ["stream_llm", 1, 1, 1, 1]}, {}, {}])");
+    refused("not an array", R"([{"0": [["stream_llm"], 1, 1, 1]}, {}, {}])");
+    refused("a must be a whole number", R"([{"0": ["stream_llm", 1e12, 1, 1]}, {}, {}])");
+    refused("a must be a whole number", R"([{"0": ["stream_llm", 5000000000, 1, 1]}, {}, {}])");
+    refused("b must be a whole number", R"([{"0": ["stream_llm", 1, "1", 1]}, {}, {}])");
     refused("[pattern, a, b, score]", R"([{"0": ["stream_llm"]}, {}, {}])");
     refused("not \"dense\"", R"([{"0": ["dense", 1, 1, 1]}, {}, {}])");
     refused("not a number", R"([{"0": [1, 1, 1, 1]}, {}, {}])");
