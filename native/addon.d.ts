@@ -78,7 +78,7 @@ export interface NativeModel {
     trial: {
       /** Head-pattern files as text; throws "invalid-argument" when one does not fit the model. */
       candidates: string[];
-      /** What vertical-slash heads cover per row block, filled up to it; the pattern's own numbers bound the lines. */
+      /** What vertical-slash heads cover at a chunk's end, filled up to it; the pattern's own numbers bound the lines. */
       budgetKeys: number;
       /** Chunks to look at, evenly spread, the last one among them. */
       sampledChunks: number;
@@ -90,6 +90,8 @@ export interface NativeModel {
     layers: number[];
     /** That were looked at. */
     chunks: number;
+    /** Of those chunks together. */
+    rows: number;
     candidates: {
       /** Summed over layers and chunks. */
       attentionMs: number;

@@ -85,7 +85,7 @@ export interface Prefilled {
 export interface PatternTrial {
   /** Head-pattern files, as text. */
   readonly candidates: readonly string[];
-  /** Keys per row block that vertical-slash heads cover. */
+  /** Keys that vertical-slash heads cover at a chunk's end. */
   readonly budgetKeys: number;
   /** Chunks that are looked at, evenly spread, the last one among them. */
   readonly sampledChunks: number;
@@ -110,6 +110,8 @@ export interface PatternScores {
   readonly layers: readonly number[];
   /** Chunks that were looked at. */
   readonly chunks: number;
+  /** Of those chunks together. */
+  readonly rows: number;
   /** As in the trial. */
   readonly candidates: readonly CandidateScore[];
 }

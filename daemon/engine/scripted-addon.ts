@@ -132,7 +132,7 @@ function scriptedModel(script: Script, threads: number, work: ScriptedWork): Nat
       return { kv: makeKv(concatenate(read(base), tokens)), report: denseReport };
     },
     // No attention, so nothing to try.
-    tryPatterns: () => Promise.resolve({ layers: [], chunks: 0, candidates: [] }),
+    tryPatterns: () => Promise.resolve({ layers: [], chunks: 0, rows: 0, candidates: [] }),
     generate: async (base, tokens, options, cancel, onToken) => {
       work.generateCalls += 1;
       const context = concatenate(read(base), tokens);

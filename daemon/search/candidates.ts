@@ -1,25 +1,25 @@
 /**
  * The patterns that are tried, each brought to the same cost in the kernel: that of a vertical-slash head which covers the
- * budget. What a pair of query and key costs differs between patterns (gathered columns, blocks that must be chosen), so it is
- * measured first, on a text, and the sizes follow from it.
+ * budget. What a pair of query and key costs differs between patterns (gathered columns, blocks that must be chosen), and so
+ * does how many pairs a size means in a chunk (early rows have few columns before them), so both are measured on a text first:
+ * the other patterns at two sizes each, from which the size of equal cost follows.
  */
-import type { CandidateScore } from "../engine/engine.ts";
+import type { PatternScores } from "../engine/engine.ts";
 import type { HeadPattern, PatternName } from "./head-pattern-file.ts";
 
 export interface Candidate extends HeadPattern {
   readonly label: string;
 }
 
-/** Of one kind of pattern, in this kernel on this machine. */
-export interface KindCost {
-  readonly nsPerPair: number;
-  /** Estimate and choice of lines, per row of a head. */
-  readonly indexNsPerRow: number;
-  /** Keys computed per row of a head, in the measurement. */
-  readonly keys: number;
+/** In this kernel on this machine. */
+export interface Costs {
+  readonly nsPerPair: Readonly<Record<PatternName, number>>;
+  /** What a row of a head may cost, estimate and choice of lines included: as much as vertical-slash does. */
+  readonly nsPerRow: number;
+  /** First and last keys of an A-shape, and blocks, at that cost. */
+  readonly aShapeKeys: number;
+  readonly blocks: number;
 }
-
-export type Costs = Readonly<Record<PatternName, KindCost>>;
 
 export const patternNames: readonly PatternName[] = ["stream_llm", "vertical_and_slash", "block_sparse"];
 
@@ -36,42 +36,53 @@ const columnShares = [0.4, 0.15];
 /** Slash offsets of a vertical-slash head of nearly only columns: four bands of 16. */
 const fewOffsets = 64;
 
-/** One candidate of each kind, of about the budget's size: what costs are measured with. */
+/** What costs are measured with: vertical-slash, then the others at about the budget's size and at half of it. */
 export function measuredCandidates(keys: number): Candidate[] {
+  const blocks = Math.max(2, Math.round(keys / blockKeys));
   return [
-    aShape(keys, firstShare),
     vertical("vertical-slash", 1000, unbounded),
-    { label: "block-sparse", name: "block_sparse", a: Math.max(1, Math.round(keys / blockKeys)), b: 0 },
+    aShape(keys, firstShare),
+    aShape(keys / 2, firstShare),
+    blockSparse(blocks),
+    blockSparse(Math.max(1, Math.round(blocks / 2))),
   ];
 }
 
-/** From the scores of `measuredCandidates`. */
-export function costsOf(scores: readonly CandidateScore[]): Costs {
-  const cost = (at: number): KindCost => {
-    const score = scores[at];
+/** From the scores of `measuredCandidates(keys)`. */
+export function costsOf({ candidates, rows }: PatternScores, keys: number): Costs {
+  const measured = measuredCandidates(keys).map(({ a, b }, at) => {
+    const score = candidates[at];
     if (score === undefined || score.pairs <= 0) throw new Error("the engine measured no attention");
-    const keys = meanOf(score.keys);
-    const rows = score.pairs / keys;
-    return { nsPerPair: (1e6 * score.attentionMs) / score.pairs, indexNsPerRow: (1e6 * score.indexMs) / rows, keys };
+    const nsPerRow = (1e6 * (score.attentionMs + score.indexMs)) / (rows * score.error.length);
+    return { size: a + b, nsPerRow, nsPerPair: (1e6 * score.attentionMs) / score.pairs };
+  });
+  const [slash, shape, halfShape, blocks, halfBlocks] = measured;
+  if (!slash || !shape || !halfShape || !blocks || !halfBlocks) throw new Error("a candidate was not measured");
+  return {
+    nsPerPair: {
+      stream_llm: shape.nsPerPair,
+      vertical_and_slash: slash.nsPerPair,
+      block_sparse: blocks.nsPerPair,
+    },
+    nsPerRow: slash.nsPerRow,
+    aShapeKeys: sizeAtCost(shape, halfShape, slash.nsPerRow),
+    blocks: sizeAtCost(blocks, halfBlocks, slash.nsPerRow),
   };
-  return { stream_llm: cost(0), vertical_and_slash: cost(1), block_sparse: cost(2) };
 }
 
-/** Keys per row that each kind may compute, so that all cost what vertical-slash does for `keys`. */
-export function equalKeys(costs: Costs, keys: number): Readonly<Record<PatternName, number>> {
-  const slash = costs.vertical_and_slash;
-  const target = keys * slash.nsPerPair + slash.indexNsPerRow;
-  const of = ({ nsPerPair, indexNsPerRow }: KindCost): number => Math.max(1, (target - indexNsPerRow) / nsPerPair);
-  return { stream_llm: of(costs.stream_llm), vertical_and_slash: keys, block_sparse: of(costs.block_sparse) };
+interface Measured {
+  readonly size: number;
+  readonly nsPerRow: number;
 }
 
-export function sizedCandidates(costs: Costs, keys: number): Candidate[] {
-  const equal = equalKeys(costs, keys);
-  const [measured] = measuredCandidates(keys);
-  if (measured === undefined) throw new Error("there is no A-shape");
-  // A row block covers its own rows too, so an A-shape computes more keys than it names.
-  const beside = costs.stream_llm.keys - (measured.a + measured.b);
-  const named = Math.max(2, equal.stream_llm - beside);
+/** On the line through two measured sizes, within bounds in which the line means something. */
+function sizeAtCost(full: Measured, half: Measured, nsPerRow: number): number {
+  const slope = (full.nsPerRow - half.nsPerRow) / (full.size - half.size);
+  const size = slope > 0 ? half.size + (nsPerRow - half.nsPerRow) / slope : full.size;
+  return Math.max(1, Math.round(Math.min(2 * full.size, Math.max(half.size / 2, size))));
+}
+
+export function sizedCandidates({ aShapeKeys: named, blocks }: Costs, keys: number): Candidate[] {
   return [
     aShape(named, firstShare),
     aShape(named, fewFirstShare, "A-shape, few first keys"),
@@ -86,12 +97,7 @@ export function sizedCandidates(costs: Costs, keys: number): Candidate[] {
       ),
     ),
     vertical("vertical-slash, slashes only", 0, unbounded),
-    {
-      label: "block-sparse",
-      name: "block_sparse",
-      a: Math.max(1, Math.round(equal.block_sparse / blockKeys)),
-      b: 0,
-    },
+    blockSparse(blocks),
   ];
 }
 
@@ -104,6 +110,6 @@ function vertical(label: string, columns: number, offsets: number): Candidate {
   return { label, name: "vertical_and_slash", a: columns, b: offsets };
 }
 
-function meanOf(values: Float64Array): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+function blockSparse(blocks: number): Candidate {
+  return { label: "block-sparse", name: "block_sparse", a: blocks, b: 0 };
 }

@@ -16,6 +16,7 @@ function scores(errors: readonly (readonly number[])[]): PatternScores {
   return {
     layers: [1, 3],
     chunks: 1,
+    rows: 10,
     candidates: errors.map((error) => ({
       attentionMs: 2,
       indexMs: 1,
@@ -47,7 +48,7 @@ describe("the choice of patterns", () => {
 
   it("takes the least mean error over the texts, head by head", () => {
     expect(means[0]?.error[0]).toBeCloseTo(0.2);
-    expect(means[0]).toMatchObject({ attentionNsPerRow: 4e6 / 20, indexNsPerRow: 2e6 / 20 });
+    expect(means[0]).toMatchObject({ attentionNsPerRow: 4e6 / 80, indexNsPerRow: 2e6 / 80 });
     const winners = chooseWinners(means, [1, 3], 2);
     expect(winners.map(({ layer, head, candidate }) => [layer, head, candidate.label])).toEqual([
       [1, 0, "A"],

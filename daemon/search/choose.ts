@@ -35,7 +35,7 @@ export function meansOf(candidates: readonly Candidate[], texts: readonly Patter
     });
     const perHead = (read: (score: (typeof scores)[number]) => Float64Array): number[] =>
       Array.from(scores[0]?.error ?? [], (_, head) => mean(scores.map((score) => read(score)[head] ?? 0)));
-    const rows = scores.reduce((sum, { pairs, keys }) => sum + pairs / mean([...keys]), 0);
+    const rows = texts.reduce((sum, text) => sum + text.rows * (text.candidates[at]?.error.length ?? 0), 0);
     return {
       candidate,
       error: perHead(({ error }) => error),

@@ -53,7 +53,7 @@ export async function compare(
     }
     if (singles === null) {
       progress.begin("what a pair costs");
-      singles = sizedCandidates(costsOf((await measureCosts(bench, tokens, keys, progress)).candidates), keys);
+      singles = sizedCandidates(costsOf(await measureCosts(bench, tokens, keys, progress), keys), keys);
       progress.finish();
     }
     progress.begin(text.name);

@@ -10,7 +10,7 @@ export interface SearchOptions {
   readonly length: number;
   /** Texts of each kind. */
   readonly texts: number;
-  /** Keys that a vertical-slash head may cover per row block; undefined: the engine's own budget at that length. */
+  /** Keys that a vertical-slash head may cover at a chunk's end; undefined: the engine's own budget at that length. */
   readonly keys: number | undefined;
   readonly out: string;
   /** A pattern file to be compared with the single patterns, in place of a search. */
@@ -33,7 +33,7 @@ that was stopped goes on where it was.
   --corpus DIR      calibration code: a folder of repositories, or one repository; default: packages of the installation
   --length N        tokens of a calibration text (default 32768)
   --texts N         texts of each kind, code and retrieval samples (default 6)
-  --keys N          keys that each row may cost (default: the engine's budget: a 32nd of the length, at least 1024)
+  --keys N          keys that a row block may cover (default: the engine's budget: a 32nd of the length, at least 1024)
   --out FILE        the head-pattern file (default head-patterns.json). As head-patterns.json in the model's folder it is what
                     sparse prefill uses
   --seed N          other texts (default 1)

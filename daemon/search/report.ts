@@ -35,6 +35,8 @@ export interface SearchReport {
   readonly seed: number;
   readonly texts: readonly { readonly kind: string; readonly name: string; readonly tokens: number }[];
   readonly nsPerPair: Readonly<Record<PatternName, number>>;
+  /** What every candidate was brought to: a row of a head, estimate and choice of lines included. */
+  readonly nsPerRow: number;
   /** Heads of each pattern, as a share of all that were searched. */
   readonly shares: Readonly<Record<PatternName, number>>;
   /** Means over heads and texts: of the winners, and of the best candidate of each pattern when all heads have it. */
@@ -59,7 +61,8 @@ export function makeReport(
     budgetKeys: keys,
     seed: options.seed,
     texts: texts.map(({ kind, name, tokens }) => ({ kind, name, tokens })),
-    nsPerPair: perName((name) => digits(costs[name].nsPerPair, 3)),
+    nsPerPair: perName((name) => digits(costs.nsPerPair[name], 3)),
+    nsPerRow: Math.round(costs.nsPerRow),
     shares: perName((name) =>
       digits(winners.filter(({ candidate }) => candidate.name === name).length / Math.max(1, winners.length), 3),
     ),

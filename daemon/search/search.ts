@@ -182,7 +182,7 @@ class Run {
   }
 
   #prepare(measured: PatternScores): { readonly candidates: readonly Candidate[] } {
-    const costs = costsOf(measured.candidates);
+    const costs = costsOf(measured, this.#keys);
     this.#prepared = { costs, candidates: sizedCandidates(costs, this.#keys) };
     return this.#prepared;
   }

@@ -107,10 +107,11 @@ function readText(value: unknown): FinishedText {
 }
 
 function readScores(value: unknown): PatternScores {
-  const { layers, chunks, candidates } = fieldsOf(value);
+  const { layers, chunks, rows, candidates } = fieldsOf(value);
   return {
     layers: listOf(layers).map(numberOf),
     chunks: numberOf(chunks),
+    rows: numberOf(rows),
     candidates: listOf(candidates).map((candidate): CandidateScore => {
       const { attentionMs, indexMs, pairs, error, recall, keys } = fieldsOf(candidate);
       const numbers = (list: unknown): Float64Array => Float64Array.from(listOf(list).map(numberOf));

@@ -75,9 +75,13 @@ void PatternSearch::Observe(int64_t layer, const SparseCall& dense) {
     }
   }
   const auto place = std::ranges::find(scores_.layers, layer) - scores_.layers.begin();
-  if (place == 0) ++scores_.chunks;
+  if (place == 0) {
+    ++scores_.chunks;
+    scores_.rows += dense.rows;
+  }
   const size_t candidates = trial_.candidates.size();
   std::vector<double> attention_ms(candidates), index_ms(candidates);
+  const std::vector<double> whole = SquareSums(spec_, dense.rows, nullptr, dense.out);
   // One round after the other: what disturbs the machine for a while disturbs all candidates.
   for (int64_t round = 0; round < trial_.repeats; ++round) {
     for (size_t candidate = 0; candidate < candidates; ++candidate) {
@@ -90,7 +94,9 @@ void PatternSearch::Observe(int64_t layer, const SparseCall& dense) {
       };
       keep_least(attention_ms[candidate], report.attention_ms);
       keep_least(index_ms[candidate], report.index_ms);
-      if (round == 0) Compare(candidate, static_cast<size_t>(place * spec_.heads), dense);
+      if (round > 0) continue;
+      const size_t first_head = static_cast<size_t>(place * spec_.heads);
+      Compare(&scores_.candidates[candidate], first_head, dense, whole);
     }
   }
   for (size_t candidate = 0; candidate < candidates; ++candidate) {
@@ -111,15 +117,14 @@ PrefillReport PatternSearch::Attend(SparseCall call) {
   return report;
 }
 
-void PatternSearch::Compare(size_t candidate, size_t first_head, const SparseCall& dense) {
-  CandidateScore& score = scores_.candidates[candidate];
+void PatternSearch::Compare(CandidateScore* score, size_t first_head, const SparseCall& dense,
+                            const std::vector<double>& whole) {
   const std::vector<double> missed = SquareSums(spec_, dense.rows, out_.data(), dense.out);
-  const std::vector<double> whole = SquareSums(spec_, dense.rows, nullptr, dense.out);
   for (size_t head = 0; head < missed.size(); ++head) {
-    HeadScore& sums = score.heads[first_head + head];
+    HeadScore& sums = score->heads[first_head + head];
     if (whole[head] > 0) sums.error += std::sqrt(missed[head] / whole[head]);
     sums.recall += outcomes_[head].recall;
-    score.pairs += outcomes_[head].pairs;
+    score->pairs += outcomes_[head].pairs;
     sums.keys += outcomes_[head].pairs / static_cast<double>(dense.rows);
   }
 }

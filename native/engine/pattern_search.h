@@ -13,7 +13,7 @@ namespace longsight {
 struct PatternTrial {
   // One pattern for every head of the model each.
   std::vector<HeadPatterns> candidates;
-  // What vertical-slash heads cover per row block, filled up to it.
+  // What vertical-slash heads cover at a chunk's end, filled up to it.
   int64_t budget_keys = 0;
   // Chunks that are looked at, evenly spread over the text, the last one among them.
   int64_t sampled_chunks = 1;
@@ -43,6 +43,8 @@ struct PatternScores {
   // Those with full attention, less the last one: of its output a prefill keeps nothing.
   std::vector<int64_t> layers;
   int64_t chunks = 0;
+  // Of those chunks together.
+  int64_t rows = 0;
   std::vector<CandidateScore> candidates;  // as in the trial
 };
 
@@ -64,8 +66,9 @@ class PatternSearch {
  private:
   bool IsSampled(int64_t first_position) const;
   PrefillReport Attend(SparseCall call);
-  // What Attend left behind, with the dense output.
-  void Compare(size_t candidate, size_t first_head, const SparseCall& dense);
+  // What Attend left behind, with the dense output, whose square sums are `whole`.
+  void Compare(CandidateScore* score, size_t first_head, const SparseCall& dense,
+               const std::vector<double>& whole);
 
   const DecoderSpec& spec_;
   Backend& backend_;

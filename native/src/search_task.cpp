@@ -73,6 +73,7 @@ Napi::Value SearchTask::Result(Napi::Env env) {
   }
   result.Set("layers", layers);
   result.Set("chunks", static_cast<double>(scores_.chunks));
+  result.Set("rows", static_cast<double>(scores_.rows));
   result.Set("candidates", candidates);
   return result;
 }
