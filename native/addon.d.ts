@@ -5,6 +5,8 @@ export interface NativeModel {
   info(): {
     architecture: string;
     layers: number;
+    /** Query heads of a layer. */
+    attentionHeads: number;
     hiddenSize: number;
     vocabularySize: number;
     maxContextTokens: number;
@@ -63,6 +65,44 @@ export interface NativeModel {
       logLikelihood: number;
       scoredTokens: number;
     };
+  }>;
+  /**
+   * Prefills `tokens` densely, and on the way runs every candidate over the attention of some chunks: how far its output is from
+   * the dense one, and what it costs. Progress, cancellation and failures as in `prefill`; the KV is dropped.
+   */
+  tryPatterns(
+    tokens: Uint32Array,
+    chunkTokens: number,
+    cancel: Int32Array,
+    onProgress: (processedTokens: number, totalTokens: number) => void,
+    trial: {
+      /** Head-pattern files as text; throws "invalid-argument" when one does not fit the model. */
+      candidates: string[];
+      /** What vertical-slash heads cover at a chunk's end, filled up to it; the pattern's own numbers bound the lines. */
+      budgetKeys: number;
+      /** Chunks to look at, evenly spread, the last one among them. */
+      sampledChunks: number;
+      /** Runs of each, of which the fastest is told. */
+      repeats: number;
+    },
+  ): Promise<{
+    /** Those with full attention, less the last one of all, of whose output a prefill keeps nothing. */
+    layers: number[];
+    /** That were looked at. */
+    chunks: number;
+    /** Of those chunks together. */
+    rows: number;
+    candidates: {
+      /** Summed over layers and chunks. */
+      attentionMs: number;
+      indexMs: number;
+      /** Query-key pairs computed for that. */
+      pairs: number;
+      /** [layers, heads], means over the chunks: relative L2 error of the output, share of attention kept, keys computed per row. */
+      error: Float64Array;
+      recall: Float64Array;
+      keys: Float64Array;
+    }[];
   }>;
   /**
    * Resolves also when cancelled (stopReason "cancelled"). `onToken` is called once per sampled token, in order, an end token

@@ -16,6 +16,7 @@ const entries = [
   { out: "dist/native-worker.js", source: "daemon/engine/native-worker.ts" },
   { out: "dist/bench-prefill.js", source: "daemon/bench/main.ts" },
   { out: "dist/eval.js", source: "daemon/eval/main.ts" },
+  { out: "dist/search.js", source: "daemon/search/main.ts" },
   { out: "dist/eval-bundled.js", source: "test/eval/main.ts" },
 ];
 

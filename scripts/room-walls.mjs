@@ -36,6 +36,16 @@ export const mayImport = {
   ],
   // Packs a repository; the rest is a native program's.
   "daemon/bench": ["daemon/protocol", "daemon/failure", "daemon/repository", "daemon/prompt"],
+  // Calibrates on the evaluations' texts, and asks their questions.
+  "daemon/search": [
+    "daemon/protocol",
+    "daemon/failure",
+    "daemon/repository",
+    "daemon/prompt",
+    "daemon/engine",
+    "daemon/sessions",
+    "daemon/eval",
+  ],
   // A client like any other: it dials or starts the daemon, and then there is only the protocol.
   "daemon/cli": ["daemon/protocol", "daemon/failure", "daemon/socket"],
   extension: ["daemon/protocol"],

@@ -28,6 +28,11 @@ describe("the command line", () => {
       program: "eval.js",
       args: ["ruler", "--json"],
     });
+    expect(readArguments(["search", "--texts", "2"])).toEqual({
+      kind: "child",
+      program: "search.js",
+      args: ["--texts", "2"],
+    });
     expect(readArguments(["bench", "prefill", "--mode", "auto"])).toEqual({
       kind: "child",
       program: "bench-prefill.js",

@@ -39,6 +39,7 @@ const optionsOf: Readonly<Record<string, readonly string[]>> = {
   model: ["json"],
   bench: [...targetOptions, "json"],
   eval: [],
+  search: [],
   stop: [],
   lsp: ["stdio"],
   help: [],
@@ -46,7 +47,9 @@ const optionsOf: Readonly<Record<string, readonly string[]>> = {
 
 /** `args` without node and script. Throws `invalid-argument`. */
 export function readArguments(args: readonly string[]): Command {
-  if (args[0] === "eval") return { kind: "child", program: "eval.js", args: args.slice(1) };
+  if (args[0] === "eval" || args[0] === "search") {
+    return { kind: "child", program: `${args[0]}.js`, args: args.slice(1) };
+  }
   if (args[0] === "bench" && args[1] === "prefill") {
     return { kind: "child", program: "bench-prefill.js", args: args.slice(2) };
   }

@@ -30,6 +30,7 @@ Usage:
   longsight bench [options]          measure this machine: kernels, prefill, second question
   longsight bench prefill [options]  dense and sparse prefill side by side; \`longsight bench prefill --help\` has its options
   longsight eval [options] TASK...   measure answers, dense beside sparse; \`longsight eval --help\` lists the tasks
+  longsight search [options]         find each head's sparse pattern; \`longsight search --help\` says how
   longsight stop                     end the daemon and free its memory
   longsight lsp                      speak LSP's base protocol on stdin and stdout, for editors
 

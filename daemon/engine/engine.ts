@@ -8,6 +8,8 @@ export interface ModelInfo {
   readonly modelDir: string;
   readonly architecture: string;
   readonly layers: number;
+  /** Query heads of a layer. */
+  readonly attentionHeads: number;
   readonly hiddenSize: number;
   readonly vocabularySize: number;
   /** Longest context the model's config allows. */
@@ -79,6 +81,41 @@ export interface Prefilled {
   readonly report: PrefillReport;
 }
 
+/** Head patterns to be tried side by side on one text. */
+export interface PatternTrial {
+  /** Head-pattern files, as text. */
+  readonly candidates: readonly string[];
+  /** Keys that vertical-slash heads cover at a chunk's end. */
+  readonly budgetKeys: number;
+  /** Chunks that are looked at, evenly spread, the last one among them. */
+  readonly sampledChunks: number;
+  /** Runs of each, of which the fastest counts. */
+  readonly repeats: number;
+}
+
+export interface CandidateScore {
+  /** Summed over layers and chunks. */
+  readonly attentionMs: number;
+  readonly indexMs: number;
+  /** Query-key pairs computed for that. */
+  readonly pairs: number;
+  /** [layers, heads], means over the chunks: relative error of the output, share of attention kept, keys computed per row. */
+  readonly error: Float64Array;
+  readonly recall: Float64Array;
+  readonly keys: Float64Array;
+}
+
+export interface PatternScores {
+  /** Those with full attention, less the last one of all, of whose output a prefill keeps nothing. */
+  readonly layers: readonly number[];
+  /** Chunks that were looked at. */
+  readonly chunks: number;
+  /** Of those chunks together. */
+  readonly rows: number;
+  /** As in the trial. */
+  readonly candidates: readonly CandidateScore[];
+}
+
 export interface PrefillProgress {
   readonly processedTokens: number;
   readonly totalTokens: number;
@@ -129,6 +166,19 @@ export interface Engine {
       onProgress: (progress: PrefillProgress) => void;
     },
   ): Promise<Prefilled>;
+  /**
+   * Prefills `tokens` densely, drops the KV, and tells what each candidate made of the attention on the way. Rejects as
+   * `prefill` does.
+   */
+  tryPatterns(
+    tokens: Uint32Array,
+    options: {
+      chunkTokens: number;
+      trial: PatternTrial;
+      signal: AbortSignal;
+      onProgress: (progress: PrefillProgress) => void;
+    },
+  ): Promise<PatternScores>;
   /** The first `tokenCount` tokens of `state`, sharing its segments. */
   view(state: KvState, tokenCount: number): Promise<KvState>;
   /** Forks `base`, appends `tokens`, then samples until an end token, `maxTokens` or the signal. */

@@ -1,6 +1,15 @@
 /** The engine interface spoken over a channel: numbers the calls, carries cancellation, and settles every call. */
 import { Failure, isErrorCode } from "../failure/failure.ts";
-import type { Engine, EngineMemory, Generated, KvState, MemoryPlan, ModelInfo, Prefilled } from "./engine.ts";
+import type {
+  Engine,
+  EngineMemory,
+  Generated,
+  KvState,
+  MemoryPlan,
+  ModelInfo,
+  PatternScores,
+  Prefilled,
+} from "./engine.ts";
 import type { CallName, CallRequest, EngineCalls, EngineChannel, FromWorker } from "./wire.ts";
 
 interface PendingCall {
@@ -60,6 +69,14 @@ export class RemoteEngine implements Engine {
         },
       },
     );
+  }
+
+  async tryPatterns(tokens: Uint32Array, options: Parameters<Engine["tryPatterns"]>[1]): Promise<PatternScores> {
+    const { chunkTokens, trial, signal } = options;
+    const onProgress = (processedTokens: number, totalTokens: number): void => {
+      options.onProgress({ processedTokens, totalTokens });
+    };
+    return this.#call("tryPatterns", { tokens, chunkTokens, trial }, { signal, onProgress });
   }
 
   async view(state: KvState, tokenCount: number): Promise<KvState> {

@@ -100,6 +100,7 @@ function scriptedModel(script: Script, threads: number, work: ScriptedWork): Nat
     info: () => ({
       architecture: "Scripted",
       layers: 1,
+      attentionHeads: 1,
       hiddenSize: 1,
       vocabularySize: 1 << 20,
       maxContextTokens: script.maxContextTokens,
@@ -130,6 +131,8 @@ function scriptedModel(script: Script, threads: number, work: ScriptedWork): Nat
       }
       return { kv: makeKv(concatenate(read(base), tokens)), report: denseReport };
     },
+    // No attention, so nothing to try.
+    tryPatterns: () => Promise.resolve({ layers: [], chunks: 0, rows: 0, candidates: [] }),
     generate: async (base, tokens, options, cancel, onToken) => {
       work.generateCalls += 1;
       const context = concatenate(read(base), tokens);

@@ -7,6 +7,8 @@ import type {
   Generated,
   MemoryPlan,
   ModelInfo,
+  PatternScores,
+  PatternTrial,
   PrefillReport,
   PrefillSettings,
   Sampling,
@@ -26,6 +28,7 @@ export interface EngineCalls {
     params: { base: number | null; tokens: Uint32Array; chunkTokens: number; settings: PrefillSettings };
     result: { kv: KvHandle; report: PrefillReport };
   };
+  tryPatterns: { params: { tokens: Uint32Array; chunkTokens: number; trial: PatternTrial }; result: PatternScores };
   view: { params: { state: number; tokenCount: number }; result: KvHandle };
   generate: {
     params: { base: number; tokens: Uint32Array; maxTokens: number; chunkTokens: number; sampling: Sampling };

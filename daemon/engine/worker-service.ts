@@ -54,6 +54,8 @@ export class WorkerService {
       }
       case "prefill":
         return this.#prefill(request.call, request.params);
+      case "tryPatterns":
+        return this.#tryPatterns(request.call, request.params);
       case "view":
         return this.#keep(this.#state(request.params.state).view(request.params.tokenCount));
       case "generate":
@@ -94,6 +96,17 @@ export class WorkerService {
     } finally {
       empty?.release();
     }
+  }
+
+  async #tryPatterns(
+    call: number,
+    { tokens, chunkTokens, trial }: EngineCalls["tryPatterns"]["params"],
+  ): Promise<EngineCalls["tryPatterns"]["result"]> {
+    const onProgress = (processed: number, total: number): void => {
+      this.#send({ kind: "progress", call, processedTokens: processed, totalTokens: total });
+    };
+    const settings = { ...trial, candidates: [...trial.candidates] };
+    return this.#loaded().tryPatterns(tokens, chunkTokens, this.#flag(call), onProgress, settings);
   }
 
   async #generate(call: number, params: EngineCalls["generate"]["params"]): Promise<EngineCalls["generate"]["result"]> {

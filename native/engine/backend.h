@@ -12,6 +12,7 @@
 #include <string>
 
 #include "engine/decoder_spec.h"
+#include "engine/line_choice.h"
 #include "engine/model.h"
 #include "engine/prefill_report.h"
 
@@ -51,6 +52,12 @@ struct AttentionCall {
   const std::atomic<bool>* cancel;
 };
 
+// What one head did in a SparseCall.
+struct HeadOutcome {
+  double pairs;   // computed, masked ones included
+  double recall;  // over the probe rows
+};
+
 // The rows of a chunk, in a layer with full attention, over all keys up to the last row.
 struct SparseCall {
   const float* query;  // [rows, heads, head_size]
@@ -60,8 +67,10 @@ struct SparseCall {
   const index::HeadPattern* patterns;  // [heads]
   // From 0 to 1: for every head; below 0: each pattern's own.
   double recall_floor;
-  float* out;  // [rows, heads, head_size]
-  float* lse;  // [rows, heads]
+  AreaBudget area;
+  HeadOutcome* outcomes;  // [heads]; or null
+  float* out;             // [rows, heads, head_size]
+  float* lse;             // [rows, heads]
   const std::atomic<bool>* cancel;
 };
 

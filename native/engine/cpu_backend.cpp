@@ -7,6 +7,7 @@
 #include "cpu/kernels.h"
 #include "cpu/thread_pool.h"
 #include "engine/backend.h"
+#include "engine/block_recall.h"
 #include "engine/error.h"
 #include "engine/line_choice.h"
 #include "engine/stopwatch.h"
@@ -156,6 +157,7 @@ class CpuBackend final : public Backend {
     const std::vector<cpu::KvView> views = Views(spec, call.kv);
     const ChunkRows chunk = {call.first_position, call.rows, cpu::kSparseRows};
     const cpu::KvViews kv = {views.data(), static_cast<int64_t>(views.size()), chunk.tokens()};
+    if (HasBlocks(spec, call)) ComputeKeyMeans(spec, kv);
     const std::vector<HeadChoice> choices = Choose(spec, call, chunk, kv);
     if (call.cancel->load(std::memory_order_relaxed)) return;
     report.index_ms += index_watch.milliseconds();
@@ -183,6 +185,19 @@ class CpuBackend final : public Backend {
                        run.tokens, run.first_position});
     }
     return views;
+  }
+
+  static int64_t KeyBlocks(int64_t tokens) { return index::DivideUp(tokens, index::kKeyBlock); }
+
+  static bool HasBlocks(const DecoderSpec& spec, const SparseCall& call) {
+    return std::any_of(call.patterns, call.patterns + spec.heads, [](const auto& pattern) {
+      return pattern.kind == index::PatternKind::kBlockSparse;
+    });
+  }
+
+  void ComputeKeyMeans(const DecoderSpec& spec, const cpu::KvViews& kv) {
+    key_means_.resize(static_cast<size_t>(spec.kv_heads * spec.head_size * KeyBlocks(kv.tokens)));
+    cpu::KeyMeans(pool_, {kv, spec.kv_heads, spec.head_size, key_means_.data()});
   }
 
   // Every head's cover, KV head by KV head: the probe's sums are as long as the context.
@@ -219,14 +234,23 @@ class CpuBackend final : public Backend {
       pool_.ParallelFor(group, [&](int64_t i, int) {
         const index::HeadPattern& pattern = call.patterns[first_head + i];
         HeadChoice& choice = choices[static_cast<size_t>(first_head + i)];
-        if (pattern.kind == index::PatternKind::kBlockSparse) {
-          choice = ChooseBlocks(pattern, chunk);
-          return;
-        }
         const ProbeSums sums = {columns_.data() + i * tokens, bands_.data() + i * bands, tokens,
                                 probe_rows};
         const double floor = call.recall_floor >= 0 ? call.recall_floor : pattern.recall_floor;
-        choice = ChooseLines(pattern, chunk, sums, floor);
+        if (pattern.kind == index::PatternKind::kBlockSparse) {
+          choice = ChooseBlocks(pattern, chunk);
+          if (floor <= 0 || choice.kind == index::PatternKind::kDense) return;
+          const BlockScoring scoring = {
+              call.query + (first_head + i) * spec.head_size, spec.query_size(), spec.head_size,
+              key_means_.data() + kv_head * KeyBlocks(tokens) * spec.head_size};
+          if (BlockRecall(scoring, pattern.a, chunk, sums) >= floor) return;
+          // What the blocks do not reach, lines can.
+          const double block_pairs = choice.pairs;
+          choice = ChooseLines(index::kDefaultPattern, chunk, sums, floor);
+          choice.guard_pairs = std::max(0.0, choice.pairs - block_pairs);
+          return;
+        }
+        choice = ChooseLines(pattern, chunk, sums, floor, call.area);
       });
     }
     return choices;
@@ -235,10 +259,8 @@ class CpuBackend final : public Backend {
   void AttendCovers(const DecoderSpec& spec, const SparseCall& call, const cpu::KvViews& kv,
                     const std::vector<HeadChoice>& choices) {
     std::vector<cpu::HeadCover> covers;
-    bool needs_means = false;
     for (const HeadChoice& choice : choices) {
       covers.push_back({choice.kind, choice.lines(), choice.blocks});
-      needs_means = needs_means || choice.kind == index::PatternKind::kBlockSparse;
     }
     cpu::SparseAttentionParams p{};
     p.q = call.query;
@@ -256,12 +278,7 @@ class CpuBackend final : public Backend {
     p.lse = call.lse;
     p.round_activations = !exact_;
     p.cancel = call.cancel;
-    if (needs_means) {
-      key_means_.resize(static_cast<size_t>(spec.kv_heads * spec.head_size *
-                                            index::DivideUp(kv.tokens, index::kKeyBlock)));
-      cpu::KeyMeans(pool_, {kv, spec.kv_heads, spec.head_size, key_means_.data()});
-      p.key_means = key_means_.data();
-    }
+    p.key_means = key_means_.data();
     cpu::SparseAttention(pool_, p);
   }
 
@@ -274,6 +291,7 @@ class CpuBackend final : public Backend {
       report.dense_pairs += index::CausalArea(chunk.first_position, chunk.rows);
       report.kept_pairs += choice.pairs;
       report.guard_pairs += choice.guard_pairs;
+      if (call.outcomes != nullptr) call.outcomes[head] = {choice.pairs, 1};
       if (choice.kind == index::PatternKind::kDense) continue;
       double kept = 0;
       for (int64_t i = 0; i < probe_rows; ++i) {
@@ -283,6 +301,7 @@ class CpuBackend final : public Backend {
                      static_cast<double>(dense_lse_[static_cast<size_t>(head * probe_rows + i)]));
       }
       const double recall = std::min(1.0, kept / static_cast<double>(probe_rows));
+      if (call.outcomes != nullptr) call.outcomes[head].recall = recall;
       report.sparse = true;
       report.recall_sum += recall;
       report.recall_count += 1;

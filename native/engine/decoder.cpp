@@ -196,6 +196,11 @@ void Decoder::Attend(const Chunk& chunk, int64_t layer, int64_t first_query) {
   };
   for (const KvState::Part& part : chunk.base.parts()) attend(*part.segment, part.tokens);
   attend(chunk.tail, chunk.tail.tokens() + chunk.rows());
+  if (observer_ && window == 0) {
+    std::vector<KvRun> runs;
+    observer_(layer, MakeSparseCall(chunk, layer, first_query, runs));
+    chunk.CheckCancelled();
+  }
   if (report_ == nullptr || window > 0) return;
   const double pairs =
       static_cast<double>(spec.heads) * index::CausalArea(call.first_position, call.rows);
@@ -220,9 +225,9 @@ bool Decoder::IsSparse(const Chunk& chunk, int64_t layer) const {
   return SparsePays(chunk.first_position(), chunk.rows());
 }
 
-void Decoder::AttendSparse(const Chunk& chunk, int64_t layer, int64_t first_query) {
+SparseCall Decoder::MakeSparseCall(const Chunk& chunk, int64_t layer, int64_t first_query,
+                                   std::vector<KvRun>& runs) const {
   const DecoderSpec& spec = model_.spec;
-  std::vector<KvRun> runs;
   const auto add = [&](const KvSegment& segment, int64_t tokens) {
     runs.push_back({segment.key_row(layer, 0), segment.value_row(layer, 0), segment.layout().type,
                     tokens, segment.first_position()});
@@ -230,19 +235,25 @@ void Decoder::AttendSparse(const Chunk& chunk, int64_t layer, int64_t first_quer
   for (const KvState::Part& part : chunk.base.parts()) add(*part.segment, part.tokens);
   add(chunk.tail, chunk.tail.tokens() + chunk.rows());
 
-  const HeadPatterns& patterns =
-      settings_->patterns != nullptr ? *settings_->patterns : *default_patterns_;
   SparseCall call{};
   call.query = chunk.space.query + first_query * spec.query_size();
   call.rows = chunk.rows() - first_query;
   call.first_position = chunk.first_position() + first_query;
   call.kv = runs;
-  call.patterns = patterns.layer(layer);
-  call.recall_floor = settings_->recall_floor;
   call.out = chunk.space.attention + first_query * spec.query_size();
   call.lse = chunk.space.log_sum_exp + first_query * spec.heads;
   call.cancel = &chunk.cancel;
-  backend_.AttendSparse(spec, call, *report_);
+  return call;
+}
+
+void Decoder::AttendSparse(const Chunk& chunk, int64_t layer, int64_t first_query) {
+  const HeadPatterns& patterns =
+      settings_->patterns != nullptr ? *settings_->patterns : *default_patterns_;
+  std::vector<KvRun> runs;
+  SparseCall call = MakeSparseCall(chunk, layer, first_query, runs);
+  call.patterns = patterns.layer(layer);
+  call.recall_floor = settings_->recall_floor;
+  backend_.AttendSparse(model_.spec, call, *report_);
   chunk.CheckCancelled();
 }
 

@@ -6,6 +6,8 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <utility>
+#include <vector>
 
 #include "engine/backend.h"
 #include "engine/kv_state.h"
@@ -16,6 +18,10 @@ namespace longsight {
 
 // Tokens done so far: whole chunks, and within a chunk its share of the layers.
 using ForwardProgress = std::function<void(int64_t processed_tokens)>;
+
+// Sees a chunk's attention in a layer that sees all keys: what the sparse kernels would be asked,
+// with `out` and `lse` as dense attention left them.
+using AttentionObserver = std::function<void(int64_t layer, const SparseCall& dense)>;
 
 class Decoder {
  public:
@@ -32,6 +38,8 @@ class Decoder {
   // The following chunks' full attention is what `settings` say, and `report` gets what it was;
   // both must outlive them.
   void SetPrefill(const PrefillSettings& settings, PrefillReport& report);
+  // Called for every chunk that attends densely.
+  void SetObserver(AttentionObserver observer) { observer_ = std::move(observer); }
 
  private:
   struct Chunk;
@@ -47,6 +55,9 @@ class Decoder {
 
   bool IsSparse(const Chunk& chunk, int64_t layer) const;
   void AttendSparse(const Chunk& chunk, int64_t layer, int64_t first_query);
+  // The rows from `first_query` on, without patterns; `runs` becomes its K and V.
+  SparseCall MakeSparseCall(const Chunk& chunk, int64_t layer, int64_t first_query,
+                            std::vector<KvRun>& runs) const;
 
   const Model& model_;
   Backend& backend_;
@@ -55,6 +66,7 @@ class Decoder {
   PrefillReport* report_ = nullptr;
   // Default patterns, when the settings bring none.
   std::unique_ptr<const HeadPatterns> default_patterns_;
+  AttentionObserver observer_;
 };
 
 }  // namespace longsight

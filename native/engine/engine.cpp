@@ -73,8 +73,8 @@ int64_t Engine::Scratch(int64_t context_tokens) const {
 }
 
 std::shared_ptr<KvSegment> Engine::NewSegment(const KvState& base, int64_t capacity,
-                                              int64_t chunk_tokens) {
-  const int64_t scratch = Scratch(base.token_count() + capacity);
+                                              int64_t chunk_tokens, int64_t more_bytes) {
+  const int64_t scratch = Scratch(base.token_count() + capacity) + more_bytes;
   RequireFit(PlanMemory(model_, kv_layout_, capacity, chunk_tokens, scratch), capacity);
   return std::make_shared<KvSegment>(kv_layout_, base.token_count(), capacity, kv_account_);
 }
@@ -97,6 +97,23 @@ PrefillResult Engine::Prefill(const KvState& base, std::span<const uint32_t> tok
   decoder.Forward(base, *segment, tokens, workspace, cancel, progress, nullptr);
   result.kv = base.Append(std::move(segment));
   return result;
+}
+
+PatternScores Engine::TryPatterns(std::span<const uint32_t> tokens, int64_t chunk_tokens,
+                                  const PatternTrial& trial, const std::atomic<bool>& cancel,
+                                  const ForwardProgress& progress) {
+  const auto count = static_cast<int64_t>(tokens.size());
+  CheckTokens({}, tokens, count, chunk_tokens, ErrorCode::kOverBudget);
+  const int64_t rows = std::min(chunk_tokens, count);
+  const std::shared_ptr<KvSegment> segment =
+      NewSegment({}, count, chunk_tokens, PatternSearch::Bytes(model_.spec, rows));
+  Workspace workspace(model_.spec, rows);
+  PatternSearch search(model_.spec, *backend_, trial, count, chunk_tokens);
+  Decoder decoder(model_, *backend_);
+  decoder.SetObserver(
+      [&](int64_t layer, const SparseCall& dense) { search.Observe(layer, dense); });
+  decoder.Forward({}, *segment, tokens, workspace, cancel, progress, nullptr);
+  return search.Finish();
 }
 
 std::vector<float> Engine::Logits(const KvState& base, std::span<const uint32_t> tokens,

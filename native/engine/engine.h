@@ -15,6 +15,7 @@
 #include "engine/kv_state.h"
 #include "engine/memory_plan.h"
 #include "engine/model.h"
+#include "engine/pattern_search.h"
 #include "engine/sampler.h"
 
 namespace longsight {
@@ -81,6 +82,12 @@ class Engine {
                         const PrefillSettings& settings, const std::atomic<bool>& cancel,
                         const ForwardProgress& progress);
 
+  // `tokens` prefilled densely and dropped again; on the way, what `trial` makes of their
+  // attention. Errors as Prefill's.
+  PatternScores TryPatterns(std::span<const uint32_t> tokens, int64_t chunk_tokens,
+                            const PatternTrial& trial, const std::atomic<bool>& cancel,
+                            const ForwardProgress& progress);
+
   // Errors as Prefill's, with kQuestionTooLong for kOverBudget; cancellation is a result.
   GenerateResult Generate(const KvState& base, std::span<const uint32_t> tokens,
                           const GenerateOptions& options, const std::atomic<bool>& cancel,
@@ -95,8 +102,9 @@ class Engine {
                    int64_t chunk_tokens, ErrorCode too_long) const;
   // What the backend keeps for itself at that length.
   int64_t Scratch(int64_t context_tokens) const;
-  std::shared_ptr<KvSegment> NewSegment(const KvState& base, int64_t capacity,
-                                        int64_t chunk_tokens);
+  // Checks that it fits, with `more_bytes` beside it.
+  std::shared_ptr<KvSegment> NewSegment(const KvState& base, int64_t capacity, int64_t chunk_tokens,
+                                        int64_t more_bytes = 0);
 
   Model model_;
   std::unique_ptr<Backend> backend_;

@@ -1,6 +1,7 @@
 #include "engine/head_patterns.h"
 
 #include <charconv>
+#include <memory>
 
 #include "engine/error.h"
 #include "engine/json.h"
@@ -68,7 +69,9 @@ int64_t ReadHead(const Place& place, int64_t heads) {
   int64_t head = -1;
   const char* end = place.head.data() + place.head.size();
   const auto [stop, error] = std::from_chars(place.head.data(), end, head);
-  if (error != std::errc() || stop != end || head < 0 || head >= heads) {
+  // "00" would be head 0 a second time.
+  const bool plain = error == std::errc() && stop == end && std::to_string(head) == place.head;
+  if (!plain || head < 0 || head >= heads) {
     place.Fail("there is no such head; the model has heads 0 to " + std::to_string(heads - 1));
   }
   return head;
@@ -80,15 +83,24 @@ HeadPatterns::HeadPatterns(int64_t layers, int64_t heads)
     : heads_(heads), patterns_(static_cast<size_t>(layers * heads), index::kDefaultPattern) {}
 
 HeadPatterns HeadPatterns::Read(const std::string& path, int64_t layers, int64_t heads) {
+  std::shared_ptr<const MappedFile> file;
+  try {
+    file = MappedFile::Open(path);
+  } catch (const Error& error) {
+    throw Error(ErrorCode::kInvalidArgument, "head patterns " + path + ": " + error.what());
+  }
+  return Parse(path, file->text(), layers, heads);
+}
+
+HeadPatterns HeadPatterns::Parse(const std::string& name, std::string_view text, int64_t layers,
+                                 int64_t heads) {
   const auto fail = [&](const std::string& what) {
-    throw Error(ErrorCode::kInvalidArgument, "head patterns " + path + ": " + what);
+    throw Error(ErrorCode::kInvalidArgument, "head patterns " + name + ": " + what);
   };
   json::Value file;
   try {
-    file = json::Parse(MappedFile::Open(path)->text());
+    file = json::Parse(text);
   } catch (const json::ParseError& error) {
-    fail(error.what());
-  } catch (const Error& error) {
     fail(error.what());
   }
   const json::Array* list = file.AsArray();
@@ -102,7 +114,7 @@ HeadPatterns HeadPatterns::Read(const std::string& path, int64_t layers, int64_t
     const json::Object* entries = (*list)[layer].AsObject();
     if (entries == nullptr) fail("layer " + std::to_string(layer) + " must be an object");
     for (const auto& [head, value] : *entries) {
-      const Place place = {path, layer, head};
+      const Place place = {name, layer, head};
       const int64_t number = ReadHead(place, heads);
       result.patterns_[static_cast<size_t>(static_cast<int64_t>(layer) * heads + number)] =
           ReadPattern(place, value);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "index/pattern.h"
@@ -20,6 +21,9 @@ class HeadPatterns {
   // Error(kInvalidArgument), naming the layer and the head, when the file does not fit a model of
   // this shape or a pattern is unknown or out of range.
   static HeadPatterns Read(const std::string& path, int64_t layers, int64_t heads);
+  // The same from the file's text; `name` is what errors call it.
+  static HeadPatterns Parse(const std::string& name, std::string_view text, int64_t layers,
+                            int64_t heads);
 
   // [heads] of a layer.
   const index::HeadPattern* layer(int64_t layer) const { return patterns_.data() + layer * heads_; }

@@ -20,6 +20,9 @@ constexpr int64_t kBudgetShare = 32;
 constexpr int64_t kLeastBudget = 1024;
 // A larger budget than the one that did not keep enough.
 constexpr double kGrowth = 1.5;
+// Filling a budget ends this close to it, or after so many attempts.
+constexpr double kFilled = 0.98;
+constexpr int kFillAttempts = 6;
 
 struct Histograms {
   std::array<int32_t, index::kDensityBins> columns{};
@@ -69,6 +72,52 @@ double RecallOf(const HeadChoice& choice, const ChunkRows& chunk, const ProbeSum
   return index::Recall(choice.lines(), begin, chunk.tokens(), probe.columns, probe.rows);
 }
 
+// Lines within the budget, as it was counted.
+HeadChoice TakeLines(const ProbeSums& probe, int64_t column_limit, const Histograms& counts,
+                     const index::LineBudget& budget, const ChunkRows& chunk) {
+  HeadChoice choice;
+  choice.kind = index::PatternKind::kVerticalSlash;
+  CollectLines(probe, column_limit, counts, budget, choice);
+  choice.pairs = AreaOf(choice, chunk);
+  return choice;
+}
+
+// Keys of the chunk's last row block.
+int64_t KeysAtEnd(const HeadChoice& choice, const ChunkRows& chunk) {
+  const int64_t begin = std::max(chunk.first_position, chunk.tokens() - chunk.block_rows);
+  return index::CoveredKeys(choice.lines(), begin, chunk.tokens());
+}
+
+// Lines that cover `budget.keys` keys, or as many as there are lines for.
+HeadChoice FillBudget(const ProbeSums& probe, int64_t column_limit, const Histograms& counts,
+                      const index::LineBudget& budget, const ChunkRows& chunk) {
+  const auto wanted = static_cast<double>(budget.keys);
+  index::LineBudget counted = budget;
+  HeadChoice best = TakeLines(probe, column_limit, counts, counted, chunk);
+  // What is counted bounds what is covered, so the first attempt is no more than wanted. Between a
+  // budget that covers too little and one that covers too much the next one is interpolated.
+  double low = wanted, low_keys = static_cast<double>(KeysAtEnd(best, chunk));
+  double high = 0, high_keys = 0;
+  for (int i = 0; i < kFillAttempts && low_keys < kFilled * wanted; ++i) {
+    const double next = high > 0 ? low + (high - low) * (wanted - low_keys) / (high_keys - low_keys)
+                                 : low * std::min(2.0, wanted / low_keys);
+    counted.keys = std::min(static_cast<int64_t>(next), probe.tokens);
+    HeadChoice choice = TakeLines(probe, column_limit, counts, counted, chunk);
+    const auto keys = static_cast<double>(KeysAtEnd(choice, chunk));
+    if (keys > wanted * (2 - kFilled)) {
+      high = static_cast<double>(counted.keys);
+      high_keys = keys;
+      continue;
+    }
+    const bool stuck = keys <= low_keys;
+    low = static_cast<double>(counted.keys);
+    low_keys = keys;
+    best = std::move(choice);
+    if (stuck || counted.keys == probe.tokens) break;
+  }
+  return best;
+}
+
 HeadChoice ChooseAShape(index::HeadPattern pattern, const ChunkRows& chunk) {
   HeadChoice choice;
   choice.kind = index::PatternKind::kAShape;
@@ -103,7 +152,7 @@ HeadChoice ChooseBlocks(index::HeadPattern pattern, const ChunkRows& chunk) {
 }
 
 HeadChoice ChooseLines(index::HeadPattern pattern, const ChunkRows& chunk, const ProbeSums& probe,
-                       double recall_floor) {
+                       double recall_floor, const AreaBudget& area) {
   const double dense_pairs = index::CausalArea(chunk.first_position, chunk.rows);
   double first_pairs = -1;
   if (pattern.kind == index::PatternKind::kAShape) {
@@ -119,12 +168,11 @@ HeadChoice ChooseLines(index::HeadPattern pattern, const ChunkRows& chunk, const
   index::ExplainBands(probe.columns, std::min(column_limit, probe.tokens), index::DensityBin(1.0f),
                       chunk.tokens() - probe.rows, probe.rows, probe.bands);
   const Histograms counts = CountDensities(probe, column_limit, chunk.block_rows);
-  index::LineBudget budget = {FirstBudget(chunk.tokens()), pattern.a, pattern.b, chunk.block_rows};
+  const int64_t keys = area.keys > 0 ? area.keys : FirstBudget(chunk.tokens());
+  index::LineBudget budget = {keys, pattern.a, pattern.b, chunk.block_rows};
   for (;;) {
-    HeadChoice choice;
-    choice.kind = index::PatternKind::kVerticalSlash;
-    CollectLines(probe, column_limit, counts, budget, choice);
-    choice.pairs = AreaOf(choice, chunk);
+    HeadChoice choice = area.fill ? FillBudget(probe, column_limit, counts, budget, chunk)
+                                  : TakeLines(probe, column_limit, counts, budget, chunk);
     if (first_pairs < 0) first_pairs = choice.pairs;
     const bool enough = recall_floor <= 0 || RecallOf(choice, chunk, probe) >= recall_floor;
     const bool too_many = choice.pairs > kDenseFrom * dense_pairs;

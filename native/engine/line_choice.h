@@ -30,6 +30,15 @@ struct ChunkRows {
 // guard adds to it.
 int64_t FirstBudget(int64_t tokens);
 
+// How much lines may cover, in keys per row block at the chunk's end.
+struct AreaBudget {
+  // 0: FirstBudget.
+  int64_t keys = 0;
+  // Lines that overlap cover less than what was counted for them; this takes more of them until the
+  // budget is covered, so that heads can be compared at equal cost.
+  bool fill = false;
+};
+
 // What one head attends to in a chunk. kDense when sparse would cost about as much.
 struct HeadChoice {
   index::PatternKind kind = index::PatternKind::kDense;
@@ -50,7 +59,7 @@ struct HeadChoice {
 // For a-shape and vertical-slash heads. Grows the budget until the probe rows keep `recall_floor`
 // of their attention.
 HeadChoice ChooseLines(index::HeadPattern pattern, const ChunkRows& chunk, const ProbeSums& probe,
-                       double recall_floor);
+                       double recall_floor, const AreaBudget& area = {});
 
 // For block-sparse heads, which choose their blocks while they attend.
 HeadChoice ChooseBlocks(index::HeadPattern pattern, const ChunkRows& chunk);

@@ -85,6 +85,20 @@ int64_t Arguments::IntegerField(const Napi::Object& options, const char* field, 
   return CheckInteger(options.Get(field), field, low);
 }
 
+std::vector<std::string> Arguments::StringListField(const Napi::Object& options,
+                                                    const char* field) const {
+  const Napi::Value value = options.Get(field);
+  if (!value.IsArray()) Fail(field, "an array of strings");
+  const auto array = value.As<Napi::Array>();
+  std::vector<std::string> strings;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::Value item = array.Get(i);
+    if (!item.IsString()) Fail(field, "an array of strings");
+    strings.push_back(item.As<Napi::String>().Utf8Value());
+  }
+  return strings;
+}
+
 std::vector<uint32_t> Arguments::TokenListField(const Napi::Object& options,
                                                 const char* field) const {
   const Napi::Value value = options.Get(field);

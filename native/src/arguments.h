@@ -31,6 +31,7 @@ class Arguments {
   std::string StringField(const Napi::Object& options, const char* field) const;
   double NumberField(const Napi::Object& options, const char* field) const;
   int64_t IntegerField(const Napi::Object& options, const char* field, int64_t low) const;
+  std::vector<std::string> StringListField(const Napi::Object& options, const char* field) const;
   std::vector<uint32_t> TokenListField(const Napi::Object& options, const char* field) const;
 
   [[noreturn]] void Fail(const std::string& name, const std::string& expected) const;

@@ -10,6 +10,7 @@
 #include "src/kv_object.h"
 #include "src/logits_task.h"
 #include "src/prefill_task.h"
+#include "src/search_task.h"
 
 namespace longsight::addon {
 namespace {
@@ -26,6 +27,7 @@ Napi::Function ModelObject::Define(Napi::Env env) {
       {InstanceMethod<&ModelObject::Info>("info"), InstanceMethod<&ModelObject::Plan>("plan"),
        InstanceMethod<&ModelObject::EmptyKv>("emptyKv"),
        InstanceMethod<&ModelObject::Prefill>("prefill"),
+       InstanceMethod<&ModelObject::TryPatterns>("tryPatterns"),
        InstanceMethod<&ModelObject::Generate>("generate"),
        InstanceMethod<&ModelObject::Logits>("logits"),
        InstanceMethod<&ModelObject::Memory>("memory"),
@@ -53,6 +55,7 @@ Napi::Value ModelObject::Info(const Napi::CallbackInfo& info) {
   Napi::Object result = Napi::Object::New(env);
   result.Set("architecture", spec.architecture);
   SetNumber(result, "layers", spec.layer_count());
+  SetNumber(result, "attentionHeads", spec.heads);
   SetNumber(result, "hiddenSize", spec.hidden);
   SetNumber(result, "vocabularySize", spec.vocabulary);
   SetNumber(result, "maxContextTokens", spec.max_context);
@@ -105,6 +108,22 @@ Napi::Value ModelObject::Prefill(const Napi::CallbackInfo& info) {
       .on_progress = arguments.Function(4, "onProgress"),
   };
   return model->tasks->Add(std::make_unique<PrefillTask>(info.Env(), model, std::move(request)));
+}
+
+Napi::Value ModelObject::TryPatterns(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Arguments arguments(info, "tryPatterns");
+  const std::shared_ptr<LoadedModel>& model = Live(env);
+  const Napi::Object trial = arguments.Object(4, "trial");
+  SearchRequest request{
+      .tokens = arguments.Tokens(0, "tokens"),
+      .chunk_tokens = arguments.Integer(1, "chunkTokens", 1),
+      .trial = TranslateErrors(
+          env, [&] { return ReadPatternTrial(arguments, trial, model->engine->model().spec); }),
+      .cancel = arguments.SharedFlag(2, "cancel"),
+      .on_progress = arguments.Function(3, "onProgress"),
+  };
+  return model->tasks->Add(std::make_unique<SearchTask>(env, model, std::move(request)));
 }
 
 Napi::Value ModelObject::Generate(const Napi::CallbackInfo& info) {

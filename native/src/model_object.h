@@ -22,6 +22,7 @@ class ModelObject : public Napi::ObjectWrap<ModelObject> {
   Napi::Value Plan(const Napi::CallbackInfo& info);
   Napi::Value EmptyKv(const Napi::CallbackInfo& info);
   Napi::Value Prefill(const Napi::CallbackInfo& info);
+  Napi::Value TryPatterns(const Napi::CallbackInfo& info);
   Napi::Value Generate(const Napi::CallbackInfo& info);
   Napi::Value Logits(const Napi::CallbackInfo& info);
   Napi::Value Memory(const Napi::CallbackInfo& info);

@@ -6,9 +6,7 @@
 #include "src/kv_object.h"
 
 namespace longsight::addon {
-namespace {
 
-// Only the newest figure counts.
 EventQueue<int64_t>::Deliver ReportProgress(size_t total) {
   return [total](const Napi::Function& callback, const std::vector<int64_t>& processed) {
     const Napi::Env env = callback.Env();
@@ -16,8 +14,6 @@ EventQueue<int64_t>::Deliver ReportProgress(size_t total) {
                    Napi::Number::New(env, static_cast<double>(total))});
   };
 }
-
-}  // namespace
 
 PrefillSettings ReadPrefillSettings(const Arguments& arguments, const Napi::Object& options,
                                     const DecoderSpec& spec) {

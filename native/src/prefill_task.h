@@ -24,6 +24,9 @@ struct PrefillRequest {
   Napi::Function on_progress;  // (processedTokens, totalTokens)
 };
 
+// Calls back with (processedTokens, totalTokens); only the newest figure counts.
+EventQueue<int64_t>::Deliver ReportProgress(size_t total);
+
 // Every field is required, as in addon.d.ts; the pattern file is read, and checked against the
 // model.
 PrefillSettings ReadPrefillSettings(const Arguments& arguments, const Napi::Object& options,

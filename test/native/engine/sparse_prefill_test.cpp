@@ -71,6 +71,15 @@ class SparsePrefillTest {
     refused("layer 1 must be an object", "[{}, 4, {}]");
     refused("heads 0 to 3", R"([{}, {"4": ["stream_llm", 1, 1, 1]}, {}])");
     refused("layer 2, head \"x\"", R"([{}, {}, {"x": ["stream_llm", 1, 1, 1]}])");
+    refused("layer 0, head \"00\"",
+            R"([{"0": ["stream_llm", 1, 1, 1], "00": ["stream_llm", 1, 1, 1]}, {}, {}])");
+    refused("layer 0, head \"-1\"", R"([{"-1": ["stream_llm", 1, 1, 1]}, {}, {}])");
+    refused("at byte", R"([{"0": ["stream_llm", 1, 1, 1], "0": ["stream_llm", 2, 2, 1]}, {}, {}])");
+    refused("[pattern, a, b, score]", R"([{"0": ["stream_llm", 1, 1, 1, 1, 1]}, {}, {}])");
+    refused("not an array", R"([{"0": [["stream_llm"], 1, 1, 1]}, {}, {}])");
+    refused("a must be a whole number", R"([{"0": ["stream_llm", 1e12, 1, 1]}, {}, {}])");
+    refused("a must be a whole number", R"([{"0": ["stream_llm", 5000000000, 1, 1]}, {}, {}])");
+    refused("b must be a whole number", R"([{"0": ["stream_llm", 1, "1", 1]}, {}, {}])");
     refused("[pattern, a, b, score]", R"([{"0": ["stream_llm"]}, {}, {}])");
     refused("not \"dense\"", R"([{"0": ["dense", 1, 1, 1]}, {}, {}])");
     refused("not a number", R"([{"0": [1, 1, 1, 1]}, {}, {}])");
@@ -110,15 +119,22 @@ class SparsePrefillTest {
   }
 
   void GuardKeepsTheFloor() {
+    for (const char* narrow : {R"(["stream_llm", 1, 64, 1])", R"(["block_sparse", 3, 0, 1])"}) {
+      const PrefillReport off = Prefill(tokens_, 1500, Sparse(narrow, 0)).report;
+      CHECK(off.sparse && off.guard_pairs == 0 && off.recall_count == 2 * 2 * 4);
+      CHECK_WITH(off.recall_least < 0.5, narrow);
+      const PrefillReport on = Prefill(tokens_, 1500, Sparse(narrow, 0.9)).report;
+      CHECK_WITH(on.guard_pairs > 0 && on.kept_pairs > off.kept_pairs, narrow);
+      // Covers are per row block and the probe's rows lie in two: a little less than was chosen
+      // for.
+      CHECK_WITH(on.recall_least > 0.85, narrow);
+      CHECK(on.kept_pairs <= on.dense_pairs * 1.0001);
+    }
+    // Enough blocks are left as they are.
+    const PrefillReport wide =
+        Prefill(tokens_, 1500, Sparse(R"(["block_sparse", 25, 0, 1])", 0.05)).report;
+    CHECK(wide.sparse && wide.guard_pairs == 0);
     const char* narrow = R"(["stream_llm", 1, 64, 1])";
-    const PrefillReport off = Prefill(tokens_, 1500, Sparse(narrow, 0)).report;
-    CHECK(off.sparse && off.guard_pairs == 0 && off.recall_count == 2 * 2 * 4);
-    CHECK(off.recall_least < 0.5);
-    const PrefillReport on = Prefill(tokens_, 1500, Sparse(narrow, 0.9)).report;
-    CHECK(on.guard_pairs > 0 && on.kept_pairs > off.kept_pairs);
-    // Covers are per row block and the probe's rows lie in two: a little less than was chosen for.
-    CHECK(on.recall_least > 0.85);
-    CHECK(on.kept_pairs <= on.dense_pairs * 1.0001);
     // Without a floor for all, each head has its pattern's.
     const PrefillReport own = Prefill(tokens_, 1500, Sparse(narrow, -1)).report;
     CHECK(own.guard_pairs == Prefill(tokens_, 1500, Sparse(narrow, 0.95)).report.guard_pairs);
