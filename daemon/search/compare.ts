@@ -13,6 +13,7 @@ import { bestSingles, meansOf } from "./choose.ts";
 import { budgetKeys, defaultBudgetKeys, type SearchOptions } from "./options.ts";
 import type { ProgressLine } from "./progress-line.ts";
 import { askWithEach, type Asked, type PatternSet } from "./questions.ts";
+import { reportedCandidates } from "./reported-candidates.ts";
 import { type CandidateRow, table, toRow } from "./report.ts";
 import { asFile, type Bench, checkLength, measureCosts, sourceOf, tryAll } from "./search.ts";
 
@@ -44,7 +45,7 @@ export async function compare(
   const keys = budgetKeys(options);
   const texts: { name: string; tokens: number }[] = [];
   const scores: PatternScores[] = [];
-  let singles: ReturnType<typeof sizedCandidates> | null = null;
+  let singles = await reportedCandidates(file, options.length, keys);
   for (const text of heldOutTexts(sourceOf(bench, options), draws)) {
     const tokens = await text.make();
     if (tokens === null) {

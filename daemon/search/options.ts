@@ -39,7 +39,8 @@ that was stopped goes on where it was.
   --seed N          other texts (default 1)
 
   --compare FILE    no search: tries FILE and each single pattern on held-out repositories at equal cost, without the recall
-                    guard, and asks definition questions with each, dense beside it
+                    guard, and asks definition questions with each, dense beside it. Sizes of equal cost are those of the
+                    report beside FILE, else measured
   --questions N     questions of the comparison (default 100; 0: none)
   --json            the comparison as one JSON object
 `;

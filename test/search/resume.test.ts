@@ -13,6 +13,7 @@ import { readSearchOptions } from "../../daemon/search/options.ts";
 import { drawSearch } from "../../daemon/search/picture.ts";
 import { StateFile } from "../../daemon/search/state-file.ts";
 import { ProgressLine } from "../../daemon/search/progress-line.ts";
+import { reportedCandidates } from "../../daemon/search/reported-candidates.ts";
 import { makeReport, toMarkdown } from "../../daemon/search/report.ts";
 import { type Bench, forgetState, search, type SearchResult } from "../../daemon/search/search.ts";
 import { type Bundled, bundle } from "../daemon/bundled.ts";
@@ -97,7 +98,7 @@ it("goes on after a stop, does nothing twice, and forgets what another search di
   expect(existsSync(state)).toBe(false);
 }, 120_000);
 
-it("finds a pattern for every head that has one, and reports it", () => {
+it("finds a pattern for every head that has one, and reports it", async () => {
   const result = finished;
   if (result === null) throw new Error("the search did not come to its end");
   expect(result.winners).toHaveLength((result.texts[0]?.scores.layers.length ?? 0) * info.attentionHeads);
@@ -108,6 +109,11 @@ it("finds a pattern for every head that has one, and reports it", () => {
   const report = makeReport("tiny", info, optionsFor("report.json"), result);
   expect(report.shares.stream_llm + report.shares.vertical_and_slash + report.shares.block_sparse).toBeCloseTo(1, 2);
   for (const single of report.bestSingles) expect(report.found.error).toBeLessThanOrEqual(single.error + 1e-4);
+  const patterns = path.join(dir, "reported.json");
+  expect(await reportedCandidates(patterns, 3800, 96)).toBeNull();
+  writeFileSync(path.join(dir, "reported.report.json"), JSON.stringify(report));
+  expect(await reportedCandidates(patterns, 3800, 96)).toEqual(result.means.map(({ candidate }) => candidate));
+  expect(await reportedCandidates(patterns, 3800, 97)).toBeNull();
   const markdown = toMarkdown(report);
   for (const { layer, heads } of report.layers) {
     expect(markdown).toContain(`| ${String(layer)} |`);
