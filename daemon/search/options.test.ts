@@ -6,8 +6,8 @@ describe("the command line of longsight search", () => {
     const options = readSearchOptions([]);
     expect(options).toMatchObject({ length: 32768, texts: 6, compare: undefined, questions: 100, seed: 1 });
     expect(options.out).toMatch(/\/head-patterns\.json$/);
-    expect(budgetKeys(options)).toBe(1024);
-    expect(budgetKeys(readSearchOptions(["--length", "131072"]))).toBe(4096);
+    expect(budgetKeys(options)).toBe(2048);
+    expect(budgetKeys(readSearchOptions(["--length", "131072"]))).toBe(8192);
     expect(budgetKeys(readSearchOptions(["--keys", "512"]))).toBe(512);
   });
 

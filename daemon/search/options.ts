@@ -33,7 +33,7 @@ that was stopped goes on where it was.
   --corpus DIR      calibration code: a folder of repositories, or one repository; default: packages of the installation
   --length N        tokens of a calibration text (default 32768)
   --texts N         texts of each kind, code and retrieval samples (default 6)
-  --keys N          keys that a row block may cover (default: the engine's budget: a 32nd of the length, at least 1024)
+  --keys N          keys that a row block may cover (default: the engine's budget: a 16th of the length, at least 1024)
   --out FILE        the head-pattern file (default head-patterns.json). As head-patterns.json in the model's folder it is what
                     sparse prefill uses
   --seed N          other texts (default 1)
@@ -77,7 +77,7 @@ export function readSearchOptions(args: readonly string[]): SearchOptions {
 
 /** What the engine gives a vertical-slash head at that length when nobody says otherwise (native/engine/line_choice.cpp). */
 export function defaultBudgetKeys(length: number): number {
-  return Math.max(1024, Math.floor(length / 32));
+  return Math.max(1024, Math.floor(length / 16));
 }
 
 export function budgetKeys({ length, keys }: Pick<SearchOptions, "length" | "keys">): number {

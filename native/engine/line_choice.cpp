@@ -16,7 +16,7 @@ constexpr int64_t kAreaSamples = 8;
 // A cover of more than this share of the keys is not worth its index: the head is dense.
 constexpr double kDenseFrom = 0.6;
 // The first budget: a share of the context, and at least so many keys.
-constexpr int64_t kBudgetShare = 32;
+constexpr int64_t kBudgetShare = 16;
 constexpr int64_t kLeastBudget = 1024;
 // A larger budget than the one that did not keep enough.
 constexpr double kGrowth = 1.5;

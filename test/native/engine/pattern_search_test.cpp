@@ -191,7 +191,7 @@ void BudgetsAreFilled() {
   const double filled = choose({keys, true});
   CHECK_WITH(filled > 0.9 * keys && filled < 1.03 * keys, std::to_string(filled));
   // The default, at this length.
-  CHECK(choose({}) == choose({tokens / 32, false}));
+  CHECK(choose({}) == choose({tokens / 16, false}));
 }
 
 const reference::Config kConfig{.hidden = 64,

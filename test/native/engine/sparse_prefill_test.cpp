@@ -189,7 +189,7 @@ class SparsePrefillTest {
       });
     };
     CHECK(holds(choice.columns, 5000) && holds(choice.bands, 2000 * index::kBandOffsets));
-    CHECK(choice.pairs <= 1.05 * static_cast<double>(rows) * static_cast<double>(tokens) / 32);
+    CHECK(choice.pairs <= 1.05 * static_cast<double>(rows) * static_cast<double>(tokens) / 16);
     CHECK(choice.guard_pairs == 0);
   }
 
