@@ -1,5 +1,6 @@
 /** The question and its answer. */
 import type { ContextSummary, Target } from "./context.ts";
+import type { Evidence } from "./evidence.ts";
 import type { MessageDeclaration, ProgressToken } from "./message.ts";
 import type { PrefilledMode, PrefillRecord } from "./prefill.ts";
 
@@ -23,6 +24,8 @@ export interface AskParams extends Target {
   readonly seed?: number;
   /** Questions with the same id follow one another, where the model can use it; any string, chosen by the client. */
   readonly conversation?: string;
+  /** Default false: whether the record tells where the attention of the answer lay. */
+  readonly evidence?: boolean;
   readonly workDoneToken?: ProgressToken;
   readonly partialResultToken?: ProgressToken;
 }
@@ -64,6 +67,8 @@ export interface AskRecord {
   /** How the context was prefilled. The question and the answer attend to all of it, whatever the mode. */
   readonly mode: PrefilledMode;
   readonly prefill: PrefillRecord;
+  /** Only when it was asked for, and null where the engine cannot tell. */
+  readonly evidence?: Evidence | null;
   readonly stopReason: "end-token" | "max-tokens";
   /** The model folder. */
   readonly model: string;

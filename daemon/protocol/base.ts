@@ -22,7 +22,8 @@ export interface InitializeParams {
 export interface InitializeResult {
   readonly capabilities: {
     readonly positionEncoding: "utf-16";
-    readonly textDocumentSync: 0;
+    /** `change` 2: incremental; whole texts are taken, too. */
+    readonly textDocumentSync: { readonly openClose: true; readonly change: 2 };
     readonly executeCommandProvider: { readonly commands: readonly string[]; readonly workDoneProgress: true };
     readonly experimental: { readonly longsight: { readonly version: string; readonly pid: number } };
   };

@@ -22,6 +22,18 @@ export const limits = {
   maxAnswerTokens: 8192,
   /** Entries of `leftOut` in one message; `leftOutCount` has the full number. */
   maxLeftOutListed: 10_000,
+  /** Entries of `exclude` and of `include`. */
+  maxFileChoices: 10_000,
+  /** Entries of `changes.files`; `count` has the full number. */
+  maxChangesListed: 1000,
+  /** Entries of `evidence.blocks`. */
+  maxEvidenceBlocks: 50,
+  /** Entries of `evidence.files`. */
+  maxEvidenceFiles: 200,
+  /** Documents that one connection holds open; for one more, the file on disk is read. */
+  maxOpenDocuments: 1000,
+  /** UTF-16 units of an open document; a longer one is read from disk. */
+  maxDocumentLength: 1024 * 1024,
   /** Conversations that the daemon remembers; the one longest unused is forgotten first. */
   maxConversations: 256,
   /** Milliseconds between two progress records of one request, at least. */

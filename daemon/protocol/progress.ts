@@ -1,8 +1,8 @@
 /** What `$/progress` carries: work-done progress (LSP's shape with our record added), and pieces of an answer. */
 
-export type Phase = "scanning" | "packing" | "loading" | "queued" | "prefilling" | "answering";
+export type Phase = "scanning" | "packing" | "loading" | "queued" | "prefilling" | "answering" | "summarizing";
 
-/** One record in every front end. Counts in tokens, durations in milliseconds. */
+/** One record in every front end. Counts in tokens (while summarizing: in files), durations in milliseconds. */
 export interface ProgressRecord {
   readonly phase: Phase;
   /** Tokens of the whole context; 0 while it is not known. */

@@ -27,9 +27,13 @@ export interface SessionStatus {
   readonly repository: string;
   readonly model: string;
   readonly contextTokens: number;
+  /** Files of the last context. */
+  readonly files: number;
   /** Tokens whose KV is held. */
   readonly heldTokens: number;
   readonly heldBytes: number;
+  /** Files that changed since, when last looked at; `longsight/changes` looks. */
+  readonly changedFiles: number;
   readonly lastUsedMsAgo: number;
 }
 
