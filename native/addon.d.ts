@@ -119,6 +119,8 @@ export interface NativeModel {
       topP: number;
       seed: number;
       endTokenIds: number[];
+      /** Ascending ends of spans of `base`, the first from token 0 on; empty: nobody asks where the attention went. */
+      evidenceEnds: Uint32Array;
     },
     cancel: Int32Array,
     onToken: (tokenId: number) => void,
@@ -127,6 +129,9 @@ export interface NativeModel {
     stopReason: "end-token" | "max-tokens" | "cancelled";
     firstTokenMs: number;
     decodeMs: number;
+    /** Shares per span; see Generated in daemon/engine/engine.ts. Empty: not asked for, or the device cannot tell. */
+    evidence: Float64Array;
+    evidenceMass: number;
     kv: NativeKv;
   }>;
   /** fp32 logits [vocabularySize] of the position after the last token of base + tokens; for tests and bench. */

@@ -86,6 +86,8 @@ function phaseText(record: ProgressRecord): string {
       return `Waiting for ${count(record.queuePosition ?? 0)} other request${record.queuePosition === 1 ? "" : "s"} ...`;
     case "answering":
       return "Answering ...";
+    case "summarizing":
+      return `Summarising ${count(record.processedTokens)} of ${count(record.totalTokens)} files ...`;
     case "prefilling": {
       const percent = `${Math.floor(share(record) * 100).toString()} %`;
       const tokens = `${count(record.processedTokens)} of ${count(record.totalTokens)} tokens`;

@@ -9,7 +9,7 @@ function record(citations: AskRecord["citations"], leftOut: readonly LeftOut[]):
   return {
     answer: "",
     citations,
-    context: { files: 1, tokens: 9, leftOut, leftOutCount: leftOut.length, changedFiles: 0 },
+    context: { files: 1, tokens: 9, leftOut, leftOutCount: leftOut.length, changedFiles: 0, unsavedFiles: 0 },
     timings: { promptTokens: 9, cachedTokens: 0, prefillMs: 1, firstTokenMs: 1, tokensPerSecond: 0 },
     peakMemoryBytes: 0,
     mode: "dense",
@@ -22,8 +22,8 @@ function record(citations: AskRecord["citations"], leftOut: readonly LeftOut[]):
 describe("what stands below an answer", () => {
   test("an answer without a place names the files that the budget kept out", () => {
     const leftOut = [
-      { path: "big.ts", reason: "budget", detail: "" },
-      { path: "b.bin", reason: "binary", detail: "" },
+      { path: "big.ts", reason: "budget", detail: "", fileCount: 1 },
+      { path: "b.bin", reason: "binary", detail: "", fileCount: 1 },
     ];
     expect(renderUnread(record([], leftOut))).toMatch(/^ {2}\(1 file did not fit .*--repo DIR.*--context\)\n$/);
     expect(renderUnread(record([], leftOut.slice(1)))).toBe("");

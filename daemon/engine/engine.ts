@@ -137,6 +137,14 @@ export interface Generated {
   /** Prefill of the appended tokens, up to the first sampled token. */
   readonly firstTokenMs: number;
   readonly decodeMs: number;
+  /**
+   * Where the attention of the rows lay that the answer's tokens were sampled from, in the layers that see all of the context:
+   * a share per span of `evidenceEnds`, 1 in all, each head weighing as it is concentrated. The first span takes no part: attention
+   * rests on the first tokens whatever is asked (arXiv 2309.17453). Empty when it was not asked for, or the device cannot tell.
+   */
+  readonly evidence: Float64Array;
+  /** Of all attention of those rows, what went to the spans behind the first; every head weighs the same. */
+  readonly evidenceMass: number;
   /** base + appended + generated (less the last token, which was sampled but not fed). */
   readonly kv: KvState;
 }
@@ -189,6 +197,8 @@ export interface Engine {
       maxTokens: number;
       chunkTokens: number;
       sampling: Sampling;
+      /** Where the spans of `base` end whose evidence is wanted: ascending, the first span from token 0 on. */
+      evidenceEnds?: Uint32Array;
       signal: AbortSignal;
       onToken: (tokenId: number) => void;
     },

@@ -85,7 +85,9 @@ export class RemoteEngine implements Engine {
 
   async generate(base: KvState, tokens: Uint32Array, options: Parameters<Engine["generate"]>[2]): Promise<Generated> {
     const { maxTokens, chunkTokens, sampling, signal, onToken } = options;
-    return this.#call("generate", { base: base.id, tokens, maxTokens, chunkTokens, sampling }, { signal, onToken });
+    const { evidenceEnds = new Uint32Array() } = options;
+    const params = { base: base.id, tokens, maxTokens, chunkTokens, sampling, evidenceEnds };
+    return this.#call("generate", params, { signal, onToken });
   }
 
   async release(state: KvState): Promise<void> {

@@ -12,6 +12,8 @@ export interface Script {
   readonly tokenMs: number;
   /** The answer's tokens, from all tokens of the context and those of the question. */
   readonly answer: (context: Uint32Array, question: Uint32Array) => readonly number[];
+  /** Of the spans that a caller names by their ends; default: the device cannot tell. */
+  readonly evidence?: (ends: Uint32Array) => readonly number[];
   readonly endTokenIds: readonly number[];
   readonly maxContextTokens: number;
   readonly kvBytesPerToken: number;
@@ -150,7 +152,10 @@ function scriptedModel(script: Script, threads: number, work: ScriptedWork): Nat
         break;
       }
       const kv = makeKv(concatenate(context, Uint32Array.from(tokenIds.slice(0, -1))));
-      return { tokenIds, stopReason, firstTokenMs: script.tokenMs, decodeMs: script.tokenMs * tokenIds.length, kv };
+      const shares = options.evidenceEnds.length > 0 ? (script.evidence?.(options.evidenceEnds) ?? []) : [];
+      const evidence = Float64Array.from(shares);
+      const times = { firstTokenMs: script.tokenMs, decodeMs: script.tokenMs * tokenIds.length };
+      return { tokenIds, stopReason, ...times, evidence, evidenceMass: 0.75, kv };
     },
     logits: async () => {
       await sleep(0);

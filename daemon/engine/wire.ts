@@ -31,7 +31,14 @@ export interface EngineCalls {
   tryPatterns: { params: { tokens: Uint32Array; chunkTokens: number; trial: PatternTrial }; result: PatternScores };
   view: { params: { state: number; tokenCount: number }; result: KvHandle };
   generate: {
-    params: { base: number; tokens: Uint32Array; maxTokens: number; chunkTokens: number; sampling: Sampling };
+    params: {
+      base: number;
+      tokens: Uint32Array;
+      maxTokens: number;
+      chunkTokens: number;
+      sampling: Sampling;
+      evidenceEnds: Uint32Array;
+    };
     result: Omit<Generated, "kv"> & { kv: KvHandle };
   };
   release: { params: { state: number }; result: null };

@@ -120,6 +120,7 @@ export class WorkerService {
       topP,
       seed,
       endTokenIds: model.info().endTokenIds,
+      evidenceEnds: params.evidenceEnds,
     };
     const generated = await model.generate(
       this.#state(params.base),

@@ -17,7 +17,7 @@ function record(answer: string, path = "", line = 0): AskRecord {
   return {
     answer,
     citations: path === "" ? [] : [{ path, line, verified: true, stale: false, quote: "" }],
-    context: { files: 1, tokens: 1, leftOut: [], leftOutCount: 0, changedFiles: 0 },
+    context: { files: 1, tokens: 1, leftOut: [], leftOutCount: 0, changedFiles: 0, unsavedFiles: 0 },
     timings: { promptTokens: 1, cachedTokens: 0, prefillMs: 0, firstTokenMs: 0, tokensPerSecond: 0 },
     peakMemoryBytes: 0,
     mode: "dense",

@@ -11,7 +11,7 @@ function answering(answer: string): AskRecord {
   return {
     answer,
     citations: [],
-    context: { files: 1, tokens: 1, leftOut: [], leftOutCount: 0, changedFiles: 0 },
+    context: { files: 1, tokens: 1, leftOut: [], leftOutCount: 0, changedFiles: 0, unsavedFiles: 0 },
     timings: { promptTokens: 1, cachedTokens: 0, prefillMs: 0, firstTokenMs: 0, tokensPerSecond: 0 },
     peakMemoryBytes: 0,
     mode: "dense",

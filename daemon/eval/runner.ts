@@ -51,7 +51,7 @@ export async function runContext(context: EvalContext, options: RunOptions): Pro
               prefill: mode,
               ...(mode === "sparse" ? choice : {}),
             },
-            { signal, report: () => undefined, piece: () => undefined },
+            { signal, report: () => undefined, documents: new Map(), piece: () => undefined },
           ),
         );
       }

@@ -56,6 +56,7 @@ export async function packRepository(
         reason: "budget",
         detail: "the last that fitted, less anchors",
         fileCount: 1,
+        tokens: last.tokenCount,
       });
       kept = kept.slice(0, -1);
       continue;
@@ -63,6 +64,7 @@ export async function packRepository(
     return {
       root: scan.root,
       dialect: model.profile.dialect,
+      blockLines: model.profile.blockLines,
       ...packed,
       leftOut: [...scan.leftOut, ...leftOut, ...dropped],
       truncated: truncatedFiles(model, ordered),
@@ -96,16 +98,18 @@ function assemble(
     const firstToken = tokens.length;
     const { header = [], anchors = [] } = marks[id] ?? {};
     tokens.append(header);
+    const blockEnds = new Uint32Array(blockCount);
     let at = 0;
     for (let block = 0; block < blockCount; block++) {
       const end = at + (text.blockLengths[block] ?? 0);
       tokens.append(anchors[block] ?? []);
       tokens.append(text.ids.subarray(at, end));
       at = end;
+      blockEnds[block] = tokens.length;
     }
     const { path, hash, sizeBytes } = file;
     const lineCount = Math.min(text.lineCount, blockCount * model.profile.blockLines);
-    return { id, path, hash, sizeBytes, lineCount, firstToken, tokenCount: tokens.length - firstToken };
+    return { id, path, hash, sizeBytes, lineCount, firstToken, tokenCount: tokens.length - firstToken, blockEnds };
   });
   return { tokens: tokens.take(), files };
 }

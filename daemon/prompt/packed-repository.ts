@@ -14,12 +14,16 @@ export interface PackedFile {
   /** Index into `PackedRepository.tokens` of the file's first token (its header). */
   readonly firstToken: number;
   readonly tokenCount: number;
+  /** Where each block of lines ends, as an index into the pack's tokens; the first block begins with the file's header. */
+  readonly blockEnds: Uint32Array;
 }
 
 /** The part of a prompt that is prefilled once and kept: the template's opening, then every file. */
 export interface PackedRepository {
   readonly root: string;
   readonly dialect: Dialect;
+  /** Lines of a block. */
+  readonly blockLines: number;
   readonly tokens: Uint32Array;
   readonly files: readonly PackedFile[];
   /** What the scan left out, then what the budget left out. */

@@ -26,7 +26,7 @@ const editShare = 0.02;
 
 /**
  * Which files go into the budget: by class (what explains the repository, source, documents, configuration, tests, data), and
- * in each class the small ones first, so that most files are whole and in. A file that does not fit is left out, and smaller
+ * in each class the small ones first, so that most files are whole and in; before all of them what a person wants in. A file that does not fit is left out, and smaller
  * ones behind it still get their chance. What was in the last pack comes before what was not, so that the prefix holds.
  */
 export async function selectFiles(scan: RepositoryScan, model: PromptModel, options: PackOptions): Promise<Selection> {
@@ -34,7 +34,7 @@ export async function selectFiles(scan: RepositoryScan, model: PromptModel, opti
   const cache = options.cache ?? (await TokenCache.open({ directory: null }));
   const limits = anchorLimits(model);
   const held = new Set(options.previous?.files.map((file) => file.path));
-  const queue = [...scan.files].sort((a, b) => compareHeld(a, b, held) || compareWorth(a, b));
+  const queue = [...scan.files].sort((a, b) => compareWanted(a, b) || compareHeld(a, b, held) || compareWorth(a, b));
   const totalBytes = queue.reduce((sum, file) => sum + file.sizeBytes, 0);
   const choice = new Choice(budgetTokens, model.pieces.before.length, limits.maxFiles);
   let processedBytes = 0;
@@ -77,11 +77,13 @@ class Choice implements Selection {
     if (measured === null) {
       this.#leave(file, "unreadable", "it changed while it was read; the next question looks again");
     } else if (measured === undefined) {
-      this.#leave(file, "budget", `about ${count(file.sizeBytes / 4)} tokens; ${count(this.freeTokens)} were free`);
+      const tokens = Math.ceil(file.sizeBytes / 4);
+      this.#leave(file, "budget", `about ${count(tokens)} tokens; ${count(this.freeTokens)} were free`, tokens);
     } else if (measured.tokenCount > this.freeTokens) {
-      this.#leave(file, "budget", `${count(measured.tokenCount)} tokens; ${count(this.freeTokens)} were free`);
+      const detail = `${count(measured.tokenCount)} tokens; ${count(this.freeTokens)} were free`;
+      this.#leave(file, "budget", detail, measured.tokenCount);
     } else if (this.selected.length >= this.#maxFiles) {
-      this.#leave(file, "budget", `the model's anchors name ${count(this.#maxFiles)} files`);
+      this.#leave(file, "budget", `the model's anchors name ${count(this.#maxFiles)} files`, measured.tokenCount);
     } else {
       this.usedTokens += measured.tokenCount;
       this.selected.push(measured);
@@ -99,12 +101,13 @@ class Choice implements Selection {
         last.file,
         "budget",
         `${count(last.tokenCount)} tokens, which are kept free for edits of other files`,
+        last.tokenCount,
       );
     }
   }
 
-  #leave({ path }: ScannedFile, reason: LeftOut["reason"], detail: string): void {
-    this.leftOut.push({ path, reason, detail, fileCount: 1 });
+  #leave({ path }: ScannedFile, reason: LeftOut["reason"], detail: string, tokens?: number): void {
+    this.leftOut.push({ path, reason, detail, fileCount: 1, ...(tokens === undefined ? {} : { tokens }) });
   }
 }
 
@@ -117,6 +120,10 @@ function nothingFits(scan: RepositoryScan, leftOut: readonly LeftOut[], budgetTo
   const [first] = leftOut;
   const detail = first === undefined ? "" : ` The first that did not fit: ${first.path} (${first.detail}).`;
   return new Failure("over-budget", `No file of ${scan.root} fits into ${count(budgetTokens)} tokens.${detail}`);
+}
+
+function compareWanted(a: ScannedFile, b: ScannedFile): number {
+  return Number(b.wanted) - Number(a.wanted);
 }
 
 function compareHeld(a: ScannedFile, b: ScannedFile, held: ReadonlySet<string>): number {

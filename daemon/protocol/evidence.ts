@@ -1,8 +1,8 @@
 /** Where the attention of an answer lay: independent of what the answer says and cites. */
 
 /**
- * Softmax weights of the answer's tokens over the repository, in the layers that see all of it, averaged over heads and
- * tokens. Shares are of the attention that went to files: they add up to 1 over all files of the context.
+ * Softmax weights of the answer's tokens over the repository, in the layers that see all of it, averaged over tokens and over
+ * heads; a head that looks at few places weighs more than one that looks everywhere. Shares add up to 1 over all files of the context.
  */
 export interface Evidence {
   /** Blocks of lines, the largest share first; at most `maxEvidenceBlocks`. */

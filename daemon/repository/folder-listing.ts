@@ -5,7 +5,7 @@ import { throwIfCancelled } from "../failure/failure.ts";
 import { ExclusionList } from "./exclusion-list.ts";
 import type { IgnoreRules } from "./ignore-rules.ts";
 import { comparePaths, tooManyFiles, type ListedPath, type Listing } from "./listing.ts";
-import { isVendoredFolder, vendoredDetail } from "./vendored.ts";
+import { vendoredDetail, vendoredFolderOf } from "./vendored.ts";
 
 /** Folders of version control, never part of the text. */
 const controlFolders = new Set([".git", ".hg", ".svn", ".jj", ".bzr"]);
@@ -40,8 +40,8 @@ export async function listFolder(
         const folder = `${path}/`;
         if (rules.excludedAt(folder) !== null) exclusions.add(folder, "excluded", "an ignore file names it");
         // Not even listed: an installed dependency tree holds more files than the repository.
-        else if (isVendoredFolder(folder) && !rules.isBroughtBack(folder))
-          exclusions.add(folder, "vendored", vendoredDetail);
+        else if (rules.isUnwantedVendored(folder))
+          exclusions.add(vendoredFolderOf(folder) ?? folder, "vendored", vendoredDetail);
         else pending.push(folder);
       } else if (rules.excludedAt(path) !== null) {
         exclusions.add(path, "excluded", "an ignore file names it");

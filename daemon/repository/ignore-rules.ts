@@ -1,7 +1,9 @@
 import ignore, { type Ignore } from "ignore";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { ChosenFiles } from "./file-choice.ts";
 import { parentFolders } from "./listing.ts";
+import { isVendoredFolder, vendoredFolderOf } from "./vendored.ts";
 
 /** Ours, whose `!pattern` lines also bring back what Longsight leaves out by itself (except secrets). */
 export const ownIgnoreFile = ".longsightignore";
@@ -28,14 +30,16 @@ interface FolderRules {
 export class IgnoreRules {
   readonly #root: string;
   readonly #fileNames: readonly string[];
+  readonly #chosen: ChosenFiles;
   readonly #folders = new Map<string, FolderRules>();
   /** Verdicts on folders, which every path below asks for. */
   readonly #folderVerdicts = new Map<string, boolean>();
 
   /** @param fileNames which ignore files to read, in the order of their precedence, the strongest last */
-  constructor(root: string, fileNames: readonly string[]) {
+  constructor(root: string, fileNames: readonly string[], chosen: ChosenFiles) {
     this.#root = root;
     this.#fileNames = fileNames;
+    this.#chosen = chosen;
   }
 
   /** Reads the ignore files that stand in a folder ("" or with a trailing slash); those that are absent do not count. */
@@ -73,10 +77,17 @@ export class IgnoreRules {
     return this.#matches(path) ? path : null;
   }
 
-  /** Whether a `!pattern` of .longsightignore names the path or a folder above it. */
+  /** Whether a person wants the path, or a `!pattern` of .longsightignore names it or a folder above it. */
   isBroughtBack(path: string): boolean {
+    if (this.#chosen.isIncluded(path)) return true;
     if (this.#folders.size === 0) return false;
     return [...parentFolders(path), path].some((part) => this.#decide(part, "own")?.unignored === true);
+  }
+
+  /** Whether a folder is other projects' code, or lies in it, and nobody asked for anything in it. */
+  isUnwantedVendored(folder: string): boolean {
+    if (!isVendoredFolder(folder) && vendoredFolderOf(folder) === undefined) return false;
+    return !this.isBroughtBack(folder) && !this.#chosen.reaches(folder);
   }
 
   #matches(path: string): boolean {

@@ -1,5 +1,6 @@
 /** The repository as the daemon sees it: what files there are, in which order, and what changed since. */
 export { changedSince, type RepositoryChanges } from "./changes.ts";
+export { ChosenFiles } from "./file-choice.ts";
 export { fileClasses, type FileClass } from "./file-class.ts";
 export type { LeftOut, LeftOutReason } from "./left-out.ts";
 export { orderFiles } from "./order.ts";

@@ -3,7 +3,8 @@
 /**
  * Why a file, or a whole folder, is not in the context.
  *
- * - `excluded`: an ignore file other than git's own names it (`.longsightignore`, `.ignore`, `.cursorignore`, ...)
+ * - `excluded`: an ignore file other than git's own names it (`.longsightignore`, `.ignore`, `.cursorignore`, ...), or a
+ *   person took it out
  * - `binary`, `too-large`, `generated`, `vendored`, `invalid-utf8`: what the file is
  * - `secret`: its name or its content looks like a key; it is never read into a prompt
  * - `link`, `not-a-file`, `submodule`, `unreadable`: what stands at that path
@@ -31,4 +32,6 @@ export interface LeftOut {
   readonly detail: string;
   /** How many files the entry stands for: 1, or more for a folder. */
   readonly fileCount: number;
+  /** About what it would take of a context; absent where nothing was read. */
+  readonly tokens?: number;
 }

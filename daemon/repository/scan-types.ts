@@ -1,3 +1,4 @@
+import type { ChosenFiles } from "./file-choice.ts";
 import type { FileClass } from "./file-class.ts";
 import type { GitHistory } from "./git-history.ts";
 import type { LeftOut } from "./left-out.ts";
@@ -16,6 +17,8 @@ export interface ScannedFile {
    * differs from the index; 0 when that lies further back than the history that was read, or when there is no git.
    */
   readonly changedAtSeconds: number;
+  /** A person asked for it by name. */
+  readonly wanted: boolean;
 }
 
 export interface ScanLimits {
@@ -42,6 +45,8 @@ export interface ScanOptions {
   readonly limits?: Partial<ScanLimits>;
   /** Unsaved buffers of an editor: relative path to text. They stand in for the files on disk. */
   readonly overlays?: ReadonlyMap<string, string>;
+  /** What a person took out or wants in. */
+  readonly choice?: ChosenFiles;
   /** An earlier scan of the same root: files whose size and times did not move are not read again. */
   readonly previous?: RepositoryScan;
 }

@@ -1,6 +1,7 @@
 import { realpath, stat } from "node:fs/promises";
 import { Failure, throwIfCancelled } from "../failure/failure.ts";
 import { ExclusionList } from "./exclusion-list.ts";
+import { ChosenFiles } from "./file-choice.ts";
 import { classifyFile } from "./file-class.ts";
 import { listFolder } from "./folder-listing.ts";
 import { compareFresh } from "./fresh-order.ts";
@@ -25,15 +26,15 @@ import {
  * @throws Failure `no-such-folder`; `over-budget` when there are more than `maxFiles`; `cancelled`
  */
 export async function scanRepository(root: string, options: ScanOptions = {}): Promise<RepositoryScan> {
-  const { signal, overlays, previous } = options;
+  const { signal, overlays, previous, choice = new ChosenFiles() } = options;
   if (signal) throwIfCancelled(signal);
   const limits: ScanLimits = { ...defaultScanLimits, ...options.limits };
   const resolved = await resolveRoot(root);
 
-  let rules = new IgnoreRules(resolved, extraIgnoreFiles);
+  let rules = new IgnoreRules(resolved, extraIgnoreFiles, choice);
   let listing = await listWithGit(resolved, rules, limits.maxFiles, signal);
   if (listing === null) {
-    rules = new IgnoreRules(resolved, [".gitignore", ...extraIgnoreFiles]);
+    rules = new IgnoreRules(resolved, [".gitignore", ...extraIgnoreFiles], choice);
     listing = await listFolder(resolved, rules, limits.maxFiles, signal);
   }
 
@@ -41,8 +42,10 @@ export async function scanRepository(root: string, options: ScanOptions = {}): P
   const built = refuseBuiltFolders(listing.paths, rules);
   const candidates: ListedPath[] = [];
   for (const entry of listing.paths) {
+    const takenOutAt = choice.excludedAt(entry.path);
     const refusal = refuseByPath(entry, rules) ?? built.get(entry.path);
-    if (refusal) exclusions.add(refusal.path, refusal.reason, refusal.detail);
+    if (takenOutAt !== null) exclusions.add(takenOutAt, "excluded", "taken out by hand");
+    else if (refusal) exclusions.add(refusal.path, refusal.reason, refusal.detail);
     else candidates.push(entry);
   }
 
@@ -72,6 +75,7 @@ export async function scanRepository(root: string, options: ScanOptions = {}): P
         hash: verdict.hash,
         fileClass: classifyFile(path),
         changedAtSeconds: changedAtSeconds(path, record, objectId, history),
+        wanted: choice.isIncluded(path),
       });
     }
   }

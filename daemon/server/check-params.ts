@@ -36,6 +36,22 @@ export class ParamsReader {
     return path.normalize(value);
   }
 
+  /** Files and folders below a root, with forward slashes; none of them may lead out of it. */
+  relativePaths(name: string, maxCount: number): readonly string[] | undefined {
+    const value = this.#get(name);
+    if (value === undefined) return undefined;
+    if (!Array.isArray(value)) throw wrong(name, "a list of paths", value);
+    if (value.length > maxCount) {
+      const text = `"${name}" has ${value.length.toString()} entries; at most ${maxCount.toString()} are accepted.`;
+      throw new Failure("invalid-argument", text);
+    }
+    return value.map((entry: unknown) => {
+      if (!isRelativePath(entry))
+        throw wrong(`${name}[]`, "a path below the repository's root, with forward slashes", entry);
+      return entry;
+    });
+  }
+
   integer(name: string, min: number, max: number): number | undefined {
     const value = this.#get(name);
     if (value === undefined) return undefined;
@@ -82,6 +98,11 @@ export class ParamsReader {
   #get(name: string): unknown {
     return this.#fields.get(name) ?? undefined; // null is LSP's way to say "none"
   }
+}
+
+function isRelativePath(entry: unknown): entry is string {
+  if (typeof entry !== "string" || entry === "" || entry.length > 4096 || entry.startsWith("/")) return false;
+  return !entry.includes("\0") && !entry.split("/").some((part) => part === ".." || part === ".");
 }
 
 function wrong(name: string, wanted: string, value: unknown): Failure {

@@ -13,6 +13,9 @@ import {
   errorCatalogue,
   executeCommandRequest,
   cancelProgressNotification,
+  didChangeNotification,
+  didCloseNotification,
+  didOpenNotification,
   exitNotification,
   initializedNotification,
   type InitializeResult,
@@ -29,6 +32,7 @@ import {
 import type { LongsightService } from "../sessions/service.ts";
 import { ParamsReader } from "./check-params.ts";
 import type { Log } from "./log.ts";
+import { OpenDocuments } from "./open-documents.ts";
 import { PieceSender, type SendProgress, WorkDoneSender } from "./progress-sender.ts";
 import { type Call, readCommand, routes } from "./routes.ts";
 import { endSocket, GuardedReader, InFlight, SocketWriter } from "./transport.ts";
@@ -55,6 +59,7 @@ export class Connection {
   #state: State = "new";
   #gone = false;
   #rootPath: string | undefined;
+  readonly #documents = new OpenDocuments();
 
   constructor(socket: net.Socket, host: ConnectionHost) {
     this.#socket = socket;
@@ -73,11 +78,12 @@ export class Connection {
     });
     this.#rpc.onRequest((method, params, token) => this.#request(method, params, token));
     this.#rpc.onNotification((method, params) => {
-      // `initialized`, document events and whatever else an editor tells: files are looked at before each answer.
+      // What else an editor tells, such as which files it saved, does not count: files are looked at before each answer.
       if (method === exitNotification.method) this.end();
       else if (method === cancelProgressNotification.method) this.#cancelProgress(params);
       else if (method === initializedNotification.method && this.#state === "ready")
         this.sendHealth({ health: "ok", quiescent: true });
+      else if (this.#state === "ready") this.#documentNotification(method, params);
     });
     this.#rpc.onError(([error]) => {
       host.log.info(`connection: ${error.message}`);
@@ -154,6 +160,7 @@ export class Connection {
         service: this.#host.service,
         signal: aborter.signal,
         rootPath: this.#rootPath,
+        documents: this.#documents.snapshot(),
         progress: (token, title) => {
           if (token === undefined) return () => undefined;
           tokens.push(token);
@@ -185,6 +192,18 @@ export class Connection {
     if (typeof token === "string" || typeof token === "number") this.#byProgressToken.get(token)?.abort();
   }
 
+  #documentNotification(method: string, params: unknown): void {
+    try {
+      let problem: string | null = null;
+      if (method === didOpenNotification.method) problem = this.#documents.open(params);
+      else if (method === didChangeNotification.method) problem = this.#documents.change(params);
+      else if (method === didCloseNotification.method) this.#documents.close(params);
+      if (problem !== null) this.#host.log.info(`document: ${problem}`);
+    } catch (thrown) {
+      this.#host.log.info(`document: ${method}: ${toFailure(thrown).message}`);
+    }
+  }
+
   #initialize(params: unknown): InitializeResult {
     if (this.#state !== "new") throw new ResponseError(rpcErrors.invalidRequest, '"initialize" was sent twice.');
     const reader = new ParamsReader(params);
@@ -199,7 +218,7 @@ export class Connection {
     return {
       capabilities: {
         positionEncoding: "utf-16",
-        textDocumentSync: 0,
+        textDocumentSync: { openClose: true, change: 2 },
         executeCommandProvider: { commands: Object.keys(commands), workDoneProgress: true },
         experimental: { longsight: { version, pid: process.pid } },
       },

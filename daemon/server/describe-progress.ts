@@ -19,6 +19,8 @@ export function describeProgress(record: ProgressRecord): string {
     }
     case "answering":
       return "Answering";
+    case "summarizing":
+      return `Summarising: ${count(record.processedTokens)} of ${count(record.totalTokens)} files`;
   }
 }
 

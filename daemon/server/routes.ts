@@ -12,7 +12,9 @@ import type {
 import {
   askRequest,
   cacheRequest,
+  changesRequest,
   commands,
+  contextRequest,
   limits,
   modelsRequest,
   openRequest,
@@ -28,6 +30,8 @@ export interface Call {
   readonly signal: AbortSignal;
   /** The repository that `initialize` named. */
   readonly rootPath: string | undefined;
+  /** What the client's editor holds open: absolute path to text. */
+  readonly documents: ReadonlyMap<string, string>;
   /** Makes progress visible; ended by the connection when the handler has settled. */
   progress(token: ProgressToken | undefined, title: string): (record: ProgressRecord) => void;
   pieces(token: ProgressToken | undefined): (text: string) => void;
@@ -41,10 +45,10 @@ export const routes: ReadonlyMap<string, Handler> = new Map<string, Handler>([
     (params, call) => {
       const ask = readAsk(params);
       const report = call.progress(ask.workDoneToken, "Longsight");
-      const { signal } = call;
+      const { signal, documents } = call;
       return call.service.ask(
         { ...ask, ...resolve(ask, call) },
-        { signal, report, piece: call.pieces(ask.partialResultToken) },
+        { signal, report, documents, piece: call.pieces(ask.partialResultToken) },
       );
     },
   ],
@@ -53,7 +57,25 @@ export const routes: ReadonlyMap<string, Handler> = new Map<string, Handler>([
     (params, call) => {
       const open = readOpen(params);
       const report = call.progress(open.workDoneToken, "Longsight: reading the repository");
-      return call.service.open(resolve(open, call), { signal: call.signal, report });
+      const { signal, documents } = call;
+      return call.service.open(resolve(open, call), { signal, report, documents });
+    },
+  ],
+  [
+    contextRequest.method,
+    (params, call) => {
+      const asked = readOpen(params);
+      const report = call.progress(asked.workDoneToken, "Longsight: listing the context");
+      const { signal, documents } = call;
+      return call.service.context(resolve(asked, call), { signal, report, documents });
+    },
+  ],
+  [
+    changesRequest.method,
+    (params, call) => {
+      const { signal, documents } = call;
+      const target = resolve(readTarget(new ParamsReader(params)), call);
+      return call.service.changes(target, { signal, documents, report: () => undefined });
     },
   ],
   [statusRequest.method, (_params, call) => call.service.status()],
@@ -93,6 +115,8 @@ function readTarget(reader: ParamsReader): Target {
     prefill: reader.choice("prefill", prefillModes),
     patterns: reader.absolutePath("patterns"),
     recallFloor: reader.number("recallFloor", 0, 1),
+    exclude: reader.relativePaths("exclude", limits.maxFileChoices),
+    include: reader.relativePaths("include", limits.maxFileChoices),
   });
 }
 
@@ -113,6 +137,7 @@ function readAsk(params: unknown): AskParams {
       temperature: reader.number("temperature", 0, 10),
       seed: reader.integer("seed", 0, 2 ** 31 - 1),
       conversation: reader.text("conversation", 256),
+      evidence: reader.flag("evidence"),
       workDoneToken: reader.token("workDoneToken"),
       partialResultToken: reader.token("partialResultToken"),
     }),

@@ -7,14 +7,17 @@ import { answerRoom } from "./question-room.ts";
 import { summarizeContext } from "./context-summary.ts";
 import type { Conversations } from "./conversations.ts";
 import type { LoadedEngine } from "./engine-pool.ts";
-import { chunkTokens } from "./prefill.ts";
+import { mapEvidence, spanEnds } from "./evidence-map.ts";
+import { generateAnswer } from "./generate-answer.ts";
 import { toRecord } from "./prefill-report.ts";
+import type { RepositoryView } from "./repository-view.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { AskContext } from "./service.ts";
 import type { Session } from "./session.ts";
 
 export interface QuestionOptions {
   readonly session: Session;
+  readonly view: RepositoryView;
   readonly loaded: LoadedEngine;
   readonly model: PromptModel;
   readonly contextTokens: number;
@@ -27,18 +30,18 @@ export interface QuestionOptions {
 }
 
 export async function answerQuestion(options: QuestionOptions): Promise<AskRecord> {
-  const { session, loaded, model, contextTokens, params, context, conversations } = options;
+  const { session, view, loaded, model, contextTokens, params, context, conversations } = options;
   const { signal, report } = context;
   const history = model.profile.history && params.conversation ? conversations.history(params.conversation) : [];
   const question = await encodeQuestion(model, params.question, history);
   const room = { contextTokens, questionTokens: question.length, maxTokens: params.maxTokens };
   answerRoom({ ...room, repositoryTokens: model.pieces.before.length }); // before the work, when it is hopeless
 
-  const { pack, changedFiles } = await session.pack(signal, report);
+  const { pack, changes, basis } = await session.pack(view, signal, report);
   const maxTokens = answerRoom({ ...room, repositoryTokens: pack.tokens.length });
-  const { prefix, prefillMs, cachedTokens } = await session.prefix(pack, loaded, signal, report);
+  const { prefix, prefillMs, cachedTokens } = await session.prefix(basis, loaded, signal, report);
 
-  const reader = openAnswer({ model, pack, question: params.question, onText: context.piece });
+  const reader = openAnswer({ model, pack, question: params.question, overlays: view.overlays, onText: context.piece });
   let firstTokenMs = 0;
   const onToken = (tokenId: number): void => {
     if (firstTokenMs === 0) firstTokenMs = performance.now() - options.arrivedAt;
@@ -46,7 +49,19 @@ export async function answerQuestion(options: QuestionOptions): Promise<AskRecor
   };
   let generated: Generated;
   try {
-    generated = await generate(options, question, prefix.kv, maxTokens, onToken);
+    const { temperature = 0, seed } = params;
+    generated = await generateAnswer({
+      loaded,
+      scheduler: options.scheduler,
+      prefix: prefix.kv,
+      question,
+      maxTokens,
+      sampling: seed === undefined ? { temperature } : { temperature, seed },
+      evidenceEnds: params.evidence ? spanEnds(pack) : new Uint32Array(),
+      signal,
+      report,
+      onToken,
+    });
   } finally {
     await prefix.leave();
   }
@@ -59,7 +74,7 @@ export async function answerQuestion(options: QuestionOptions): Promise<AskRecor
   return {
     answer: answer.text,
     citations: answer.citations,
-    context: summarizeContext(pack, changedFiles),
+    context: summarizeContext(pack, view, changes.length),
     timings: {
       promptTokens: pack.tokens.length + question.length,
       cachedTokens,
@@ -69,50 +84,10 @@ export async function answerQuestion(options: QuestionOptions): Promise<AskRecor
     },
     peakMemoryBytes: memory.peakBytes,
     ...toRecord(prefix.report),
+    ...(params.evidence ? { evidence: mapEvidence(pack, generated) } : {}),
     stopReason: generated.stopReason,
     model: loaded.modelDir,
   };
-}
-
-async function generate(
-  options: QuestionOptions,
-  question: Uint32Array,
-  prefix: Parameters<LoadedEngine["engine"]["generate"]>[0],
-  maxTokens: number,
-  onToken: (tokenId: number) => void,
-): Promise<Generated> {
-  const { loaded, params, context, scheduler } = options;
-  const { signal, report } = context;
-  const startedAt = performance.now();
-  const tell = (phase: "queued" | "answering", queuePosition?: number): void => {
-    report({
-      phase,
-      totalTokens: prefix.tokenCount,
-      cachedTokens: prefix.tokenCount,
-      processedTokens: prefix.tokenCount,
-      elapsedMs: performance.now() - startedAt,
-      tokensPerSecond: 0,
-      etaMs: null,
-      ...(queuePosition === undefined ? {} : { queuePosition }),
-    });
-  };
-  const onPosition = (jobsBefore: number): void => {
-    tell("queued", jobsBefore);
-  };
-  const { temperature = 0, seed } = params;
-  const sampling = seed === undefined ? { temperature } : { temperature, seed };
-  return scheduler.run("answer", scheduler.newTicket(), { signal, onPosition }, async () => {
-    tell("answering");
-    const generated = await loaded.engine.generate(prefix, question, {
-      maxTokens,
-      chunkTokens,
-      sampling,
-      signal,
-      onToken,
-    });
-    await loaded.engine.release(generated.kv);
-    return generated;
-  });
 }
 
 /** No clock here is better than that, and people read these numbers. */

@@ -25,6 +25,8 @@ export class EnginePool {
   readonly #options: EnginePoolOptions;
   readonly #loading = new Map<string, Promise<LoadedEngine>>();
   readonly #loaded = new Map<string, LoadedEngine>();
+  /** Of every model that was loaded once: it holds for the next engine, too. */
+  readonly #infos = new Map<string, ModelInfo>();
   #lastDeath: string | null = null;
 
   constructor(options: EnginePoolOptions) {
@@ -34,6 +36,10 @@ export class EnginePool {
   /** The engine with this model, if it is up. */
   current(modelDir: string): LoadedEngine | undefined {
     return this.#loaded.get(modelDir);
+  }
+
+  lastInfo(modelDir: string): ModelInfo | null {
+    return this.#infos.get(modelDir) ?? null;
   }
 
   /** Starts an engine and loads the model if need be. Rejects with the catalogue's model, device or engine codes. */
@@ -101,6 +107,7 @@ export class EnginePool {
       const info = await engine.load(modelDir, threads > 0 ? { device, threads } : { device });
       loaded = { modelDir, engine, info, alive: true };
       this.#loaded.set(modelDir, loaded);
+      this.#infos.set(modelDir, info);
       return loaded;
     } catch (thrown) {
       await engine.dispose();

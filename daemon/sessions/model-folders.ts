@@ -33,6 +33,11 @@ export async function listModels(modelsDir: string, defaultModel: string): Promi
   return Promise.all([...folders].sort().map((folder) => describe(folder, folder === defaultModel)));
 }
 
+/** The longest context by config.json; null when it does not say. */
+export async function configuredContext(folder: string): Promise<number | null> {
+  return (await describe(folder, false)).maxContextTokens;
+}
+
 async function describe(folder: string, isDefault: boolean): Promise<ModelEntry> {
   const entry = { path: folder, name: path.basename(folder), isDefault };
   const unknown = { architecture: null, maxContextTokens: null, weightsBytes: 0 };

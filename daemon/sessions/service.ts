@@ -8,6 +8,8 @@ import type {
   AskRecord,
   CacheParams,
   CacheResult,
+  ContextChanges,
+  ContextResult,
   ModelsResult,
   OpenResult,
   ServerStatusParams,
@@ -16,20 +18,20 @@ import type {
 } from "../protocol/index.ts";
 import { limits } from "../protocol/limits.ts";
 import { abortable } from "./abortable.ts";
+import { listChanges } from "./context-changes.ts";
 import { answerQuestion } from "./answer-question.ts";
-import { summarizeContext } from "./context-summary.ts";
+import { chooseContext } from "./context-size.ts";
+import { listFiles, listLeftOut, summarizeContext } from "./context-summary.ts";
 import { Conversations } from "./conversations.ts";
 import { EnginePool, type LoadedEngine } from "./engine-pool.ts";
 import { checkModelFolder, listModels, supportedArchitectures } from "./model-folders.ts";
 import { toRecord } from "./prefill-report.ts";
 import { resolvePrefill } from "./prefill-settings.ts";
 import { Scheduler } from "./scheduler.ts";
-import type { Session } from "./session.ts";
+import { type OpenDocuments, type RepositoryView, viewRepository } from "./repository-view.ts";
+import { reservedTokens, type Session } from "./session.ts";
 import { SessionStore } from "./session-store.ts";
 import type { Report } from "./shared-task.ts";
-
-/** A CPU reads some thousand tokens per second: more than this is asked for by name, not by default. */
-const defaultCpuContextTokens = 32_768;
 
 export interface ServiceOptions {
   readonly modelsDir: string;
@@ -51,6 +53,8 @@ export interface ResolvedTarget extends Target {
 export interface RequestContext {
   readonly signal: AbortSignal;
   readonly report: Report;
+  /** What the client's editor holds open. */
+  readonly documents: OpenDocuments;
 }
 
 export interface AskContext extends RequestContext {
@@ -58,11 +62,17 @@ export interface AskContext extends RequestContext {
   readonly piece: (text: string) => void;
 }
 
-interface Opened {
+/** A target's session; no engine is needed for it. */
+interface Found {
+  readonly root: string;
   readonly session: Session;
-  readonly loaded: LoadedEngine;
+  readonly view: RepositoryView;
   readonly model: PromptModel;
   readonly contextTokens: number;
+}
+
+interface Opened extends Found {
+  readonly loaded: LoadedEngine;
 }
 
 export class LongsightService {
@@ -129,14 +139,49 @@ export class LongsightService {
 
   async open(target: ResolvedTarget, context: RequestContext): Promise<OpenResult> {
     return this.#admit(async () => {
-      const { session, loaded } = await this.#open(target, context);
+      const { session, loaded, view } = await this.#open(target, context);
+      const { signal, report } = context;
       return session.use(async () => {
-        const { pack, changedFiles } = await session.pack(context.signal, context.report);
-        const { prefix, prefillMs, cachedTokens } = await session.prefix(pack, loaded, context.signal, context.report);
+        const { pack, changes, basis } = await session.pack(view, signal, report);
+        const { prefix, prefillMs, cachedTokens } = await session.prefix(basis, loaded, signal, report);
         await prefix.leave();
         const how = toRecord(prefix.report);
-        return { context: summarizeContext(pack, changedFiles), cachedTokens, prefillMs, ...how };
+        return { context: summarizeContext(pack, view, changes.length), cachedTokens, prefillMs, ...how };
       });
+    });
+  }
+
+  /** The context as the next question would get it. Starts no engine. */
+  async context(target: ResolvedTarget, context: RequestContext): Promise<ContextResult> {
+    return this.#admit(async () => {
+      const { root, session, view, model, contextTokens } = await this.#find(target, context);
+      return session.use(async () => {
+        const { pack, changes } = await session.pack(view, context.signal, context.report);
+        const reserved = reservedTokens(contextTokens);
+        const repositoryTokens = contextTokens - reserved;
+        return {
+          repository: root,
+          model: model.modelDir,
+          files: listFiles(pack, view),
+          ...listLeftOut(pack),
+          budget: {
+            contextTokens,
+            reservedTokens: reserved,
+            repositoryTokens,
+            usedTokens: pack.tokens.length,
+            freeTokens: repositoryTokens - pack.tokens.length,
+            heldTokens: session.heldTokensOf(pack),
+          },
+          changes: listChanges(session.isHeld, changes),
+        };
+      });
+    });
+  }
+
+  async changes(target: ResolvedTarget, context: RequestContext): Promise<ContextChanges> {
+    return this.#admit(async () => {
+      const { session, view } = await this.#find(target, context);
+      return session.use(() => session.changes(view, context.signal));
     });
   }
 
@@ -196,18 +241,27 @@ export class LongsightService {
   }
 
   /** Folder, model and engine, checked in the order in which a user would want to hear of a mistake. */
-  async #open(target: ResolvedTarget, { signal, report }: RequestContext): Promise<Opened> {
-    const root = await findFolder(target.repository);
-    const modelDir = target.model ?? this.#options.defaultModel;
-    await checkModelFolder(modelDir);
+  async #open(target: ResolvedTarget, context: RequestContext): Promise<Opened> {
+    await findFolder(target.repository);
+    const modelDir = await this.#modelDir(target);
     const startedAt = performance.now();
     if (!this.#pool.current(modelDir)) {
-      report({ phase: "loading", ...nothingYet, elapsedMs: performance.now() - startedAt });
+      context.report({ phase: "loading", ...nothingYet, elapsedMs: performance.now() - startedAt });
     }
+    await this.#promptModel(modelDir);
+    const loaded = await abortable(this.#pool.get(modelDir), context.signal);
+    return { ...(await this.#find(target, context)), loaded };
+  }
+
+  /** The same without an engine. */
+  async #find(target: ResolvedTarget, { documents }: RequestContext): Promise<Found> {
+    const root = await findFolder(target.repository);
+    const modelDir = await this.#modelDir(target);
     const model = await this.#promptModel(modelDir);
-    const loaded = await abortable(this.#pool.get(modelDir), signal);
     const prefill = await resolvePrefill(target, modelDir);
-    const contextTokens = chooseContext(target.contextTokens, model, loaded);
+    const { device } = this.#options;
+    const contextTokens = await chooseContext(target.contextTokens, model, this.#pool.lastInfo(modelDir), device);
+    const view = await viewRepository(root, target.repository, target, documents);
     this.#tokenCache ??= TokenCache.open({ directory: this.#options.cacheDir });
     const session = this.#sessions.get({
       root,
@@ -217,7 +271,13 @@ export class LongsightService {
       tokenCache: await this.#tokenCache,
       scheduler: this.#scheduler,
     });
-    return { session, loaded, model, contextTokens };
+    return { root, session, view, model, contextTokens };
+  }
+
+  async #modelDir(target: ResolvedTarget): Promise<string> {
+    const modelDir = target.model ?? this.#options.defaultModel;
+    await checkModelFolder(modelDir);
+    return modelDir;
   }
 
   async #promptModel(modelDir: string): Promise<PromptModel> {
@@ -240,18 +300,4 @@ async function findFolder(folder: string): Promise<string> {
     throw new Failure("no-such-folder", `There is no folder ${folder}.`);
   }
   return root;
-}
-
-/** Throws `invalid-argument` for more than the model can. */
-function chooseContext(asked: number | undefined, model: PromptModel, { info }: LoadedEngine): number {
-  const most = info.maxContextTokens;
-  if (asked === undefined) {
-    const cpuMost = info.device === "cpu" ? Math.min(most, defaultCpuContextTokens) : most;
-    return Math.min(most, model.profile.defaultContextTokens ?? cpuMost);
-  }
-  if (asked > most) {
-    const text = `A context of ${asked.toLocaleString("en-US")} tokens is more than this model's ${most.toLocaleString("en-US")}.`;
-    throw new Failure("invalid-argument", text);
-  }
-  return asked;
 }

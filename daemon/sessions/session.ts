@@ -4,20 +4,28 @@
  */
 import { Failure, throwIfCancelled } from "../failure/failure.ts";
 import { packRepository, type PackedRepository, type PromptModel, type TokenCache } from "../prompt/index.ts";
-import { changedSince, type RepositoryScan, scanRepository } from "../repository/index.ts";
+import { changedSince, scanRepository } from "../repository/index.ts";
+import type { ContextChange, ContextChanges } from "../protocol/context.ts";
 import type { SessionStatus } from "../protocol/status.ts";
 import { abortable } from "./abortable.ts";
+import { changesSince, listChanges, type PackBasis } from "./context-changes.ts";
 import type { LoadedEngine } from "./engine-pool.ts";
 import type { HeldPrefix } from "./held-prefix.ts";
 import { ensureRoom } from "./memory-plan.ts";
 import { chunkTokens, prefill, reusableTokens } from "./prefill.ts";
 import type { ResolvedPrefill } from "./prefill-settings.ts";
+import type { RepositoryView } from "./repository-view.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { type Report, SharedTask } from "./shared-task.ts";
 
 /** Tokens of the context that are kept free for a question and for its answer. */
 export const reservedQuestionTokens = 512;
 export const reservedAnswerTokens = 512;
+
+/** Of a small context at most half. */
+export function reservedTokens(contextTokens: number): number {
+  return Math.min(reservedQuestionTokens + reservedAnswerTokens, Math.floor(contextTokens / 2));
+}
 
 export interface SessionOptions {
   readonly root: string;
@@ -38,14 +46,20 @@ export interface PrefillOutcome {
 
 export interface PackOutcome {
   readonly pack: PackedRepository;
-  /** Files that were added, edited or removed since the last pack. */
-  readonly changedFiles: number;
+  /** What became different since the held KV was computed; empty when none is held. */
+  readonly changes: readonly ContextChange[];
+  /** What `prefix` needs to know of it. */
+  readonly basis: PackBasis;
 }
 
 export class Session {
   readonly #options: SessionOptions;
-  #scan: RepositoryScan | null = null;
-  #pack: PackedRepository | null = null;
+  /** The last pack, whether its KV was computed or not. */
+  #packed: PackBasis | null = null;
+  /** What the held KV is computed from. */
+  #basis: PackBasis | null = null;
+  /** Files that had changed when somebody last looked. */
+  #changedFiles = 0;
   /** Ends when the scan that is running has ended: the next one only looks for changes since. */
   #packTurn: Promise<unknown> = Promise.resolve();
   #held: HeldPrefix | null = null;
@@ -80,8 +94,10 @@ export class Session {
       repository: root,
       model: model.modelDir,
       contextTokens,
+      files: this.#packed?.pack.files.length ?? 0,
       heldTokens: held?.kv.tokenCount ?? 0,
       heldBytes: held?.sizeBytes ?? 0,
+      changedFiles: held ? this.#changedFiles : 0,
       lastUsedMsAgo: Date.now() - this.lastUsedAt,
     };
   }
@@ -98,19 +114,40 @@ export class Session {
   }
 
   /** The repository as it is now, as tokens. Rejects with the codes of scanRepository and packRepository. */
-  async pack(signal: AbortSignal, report: Report): Promise<PackOutcome> {
-    const turn = this.#packTurn.then(() => this.#packNow(signal, report));
+  async pack(view: RepositoryView, signal: AbortSignal, report: Report): Promise<PackOutcome> {
+    const turn = this.#packTurn.then(() => this.#packNow(view, signal, report));
     this.#packTurn = turn.catch(() => undefined);
     return abortable(turn, signal); // also while another client's scan has its turn
   }
 
+  /** How stale the held KV is; files that did not move are not read. */
+  async changes({ choice, overlays }: RepositoryView, signal: AbortSignal): Promise<ContextChanges> {
+    const basis = this.#held?.isAlive ? this.#basis : null;
+    if (!basis) return listChanges(false, []);
+    const { root } = this.#options;
+    const scan = await scanRepository(root, { signal, overlays, choice, previous: this.#packed?.scan ?? basis.scan });
+    const changes = changesSince(basis, scan, choice);
+    this.#changedFiles = changes.length;
+    return listChanges(true, changes);
+  }
+
+  /** How many tokens of the pack have their KV. */
+  heldTokensOf(pack: PackedRepository): number {
+    return reusableTokens(this.#held, pack.tokens);
+  }
+
+  get isHeld(): boolean {
+    return this.#held?.isAlive ?? false;
+  }
+
   /** The KV of the whole pack; the caller calls `leave` on the prefix. Clients that need the same wait for one prefill. */
   async prefix(
-    pack: PackedRepository,
+    basis: PackBasis,
     loaded: LoadedEngine,
     signal: AbortSignal,
     report: Report,
   ): Promise<PrefillOutcome & { prefix: HeldPrefix }> {
+    const { pack } = basis;
     let outcome: PrefillOutcome = { prefillMs: 0, cachedTokens: pack.tokens.length };
     for (;;) {
       throwIfCancelled(signal);
@@ -118,14 +155,18 @@ export class Session {
       const held = this.#held;
       const isComplete =
         held?.tokens.length === pack.tokens.length && reusableTokens(held, pack.tokens) === pack.tokens.length;
-      if (held && isComplete) return { ...outcome, prefix: held.join() };
+      if (held && isComplete) {
+        this.#basis = basis;
+        this.#changedFiles = 0;
+        return { ...outcome, prefix: held.join() };
+      }
       const running = this.#prefill;
       if (running?.identity === pack.identity && running.task.isJoinable) {
         outcome = await running.task.join(signal, report);
       } else if (running) {
         await abortable(running.task.over(), signal); // another state of the files, or one that its clients gave up
       } else {
-        this.#startPrefill(pack, loaded);
+        this.#startPrefill(basis, loaded);
       }
     }
   }
@@ -137,7 +178,7 @@ export class Session {
     await held?.leave();
   }
 
-  async #packNow(signal: AbortSignal, report: Report): Promise<PackOutcome> {
+  async #packNow(view: RepositoryView, signal: AbortSignal, report: Report): Promise<PackOutcome> {
     const { root, model, contextTokens, tokenCache } = this.#options;
     throwIfCancelled(signal);
     const startedAt = performance.now();
@@ -154,32 +195,34 @@ export class Session {
       });
     };
     tell("scanning", 0);
-    const changes = this.#scan ? await changedSince(this.#scan, { signal }) : null;
-    const scan = changes?.scan ?? (await scanRepository(root, { signal }));
-    if (this.#pack && changes?.count === 0) {
-      this.#scan = scan;
-      return { pack: this.#pack, changedFiles: 0 };
-    }
-    const reserved = Math.min(reservedQuestionTokens + reservedAnswerTokens, Math.floor(contextTokens / 2));
-    const pack = await packRepository(scan, model, {
-      budgetTokens: contextTokens - reserved,
-      ...(this.#pack ? { previous: this.#pack } : {}),
-      cache: tokenCache,
-      signal,
-      onProgress: ({ tokens }) => {
-        tell("packing", tokens);
-      },
-    });
-    const changedFiles = this.#pack ? (changes?.count ?? 0) : 0;
-    this.#scan = scan;
-    this.#pack = pack;
-    return { pack, changedFiles };
+    const { choice, overlays } = view;
+    const last = this.#packed;
+    const since = last ? await changedSince(last.scan, { signal, overlays, choice }) : null;
+    const scan = since?.scan ?? (await scanRepository(root, { signal, overlays, choice }));
+    const isSame = since?.count === 0 && last?.choice.identity === choice.identity;
+    const pack = isSame
+      ? last.pack
+      : await packRepository(scan, model, {
+          budgetTokens: contextTokens - reservedTokens(contextTokens),
+          ...(last ? { previous: last.pack } : {}),
+          cache: tokenCache,
+          overlays,
+          signal,
+          onProgress: ({ tokens }) => {
+            tell("packing", tokens);
+          },
+        });
+    const basis = { pack, scan, choice };
+    this.#packed = basis;
+    const changes = this.#basis && this.isHeld ? changesSince(this.#basis, scan, choice) : [];
+    this.#changedFiles = changes.length;
+    return { pack, changes, basis };
   }
 
-  #startPrefill(pack: PackedRepository, loaded: LoadedEngine): void {
+  #startPrefill(basis: PackBasis, loaded: LoadedEngine): void {
     const { scheduler, freeSomething, contextTokens } = this.#options;
     const { settings } = this.#options.prefill;
-    const { tokens, identity } = pack;
+    const { tokens, identity } = basis.pack;
     const task = new SharedTask<PrefillOutcome>(async (signal, report) => {
       const cachedTokens = reusableTokens(this.#held, tokens);
       if (cachedTokens === 0) await this.release(); // its memory is needed for the new one
@@ -193,6 +236,7 @@ export class Session {
       const onHeld = async (next: HeldPrefix): Promise<void> => {
         const previous = this.#held;
         this.#held = next;
+        this.#basis = basis;
         await previous?.leave();
       };
       const prefillMs = await prefill({

@@ -57,6 +57,33 @@ Row MeasureAttention(const BenchContext& c, const char* kernel, const Shape& s, 
   return Measure(c, kernel, Name(s), limit, work, [&] { c.ops.attention(c.pool, p); });
 }
 
+// Whose span a key lies in does not matter to the time: blocks of 64 keys.
+Row MeasureMass(const BenchContext& c, const Shape& s) {
+  const std::vector<float> q = RandomFloats(s.heads * s.head_size, 1.0f);
+  const std::vector<uint16_t> k = RandomBf16(s.tokens * s.kv_heads * s.head_size, 1.0f);
+  const cpu::KvView view = {
+      k.data(), nullptr, cpu::DType::kBF16, s.kv_heads * s.head_size, s.head_size, s.tokens, 0};
+  std::vector<int64_t> ends;
+  for (int64_t end = 64; end <= s.tokens; end += 64) ends.push_back(end);
+  std::vector<float> lse(static_cast<size_t>(s.heads), 1.0f);
+  std::vector<float> mass(ends.size() * static_cast<size_t>(s.heads));
+  cpu::AttentionMassParams p{};
+  p.q = q.data();
+  p.q_head_stride = s.head_size;
+  p.heads = s.heads;
+  p.kv_heads = s.kv_heads;
+  p.head_size = s.head_size;
+  p.scale = 1.0f / std::sqrt(static_cast<float>(s.head_size));
+  p.kv = {&view, 1, s.tokens};
+  p.lse = lse.data();
+  p.ends = ends.data();
+  p.spans = static_cast<int64_t>(ends.size());
+  p.mass = mass.data();
+  const double bytes = 2.0 * static_cast<double>(s.tokens * s.kv_heads * s.head_size);
+  return Measure(c, "attention mass", Name(s), Limit::kRead, bytes,
+                 [&] { c.ops.attention_mass(c.pool, p); });
+}
+
 }  // namespace
 
 void BenchAttention(const BenchContext& c, std::vector<Row>& rows) {
@@ -78,6 +105,7 @@ void BenchAttention(const BenchContext& c, std::vector<Row>& rows) {
   if (!c.quick) decode.insert(decode.end(), {{1, 65536, 32, 8, 128, 0}, {1, 65536, 8, 8, 128, 0}});
   for (const Shape& s : decode)
     rows.push_back(MeasureAttention(c, "attention, decode", s, Limit::kRead, false));
+  for (const Shape& s : decode) rows.push_back(MeasureMass(c, s));
 }
 
 }  // namespace longsight::bench

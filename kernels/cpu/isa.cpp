@@ -120,6 +120,10 @@ int64_t ProbeWorkspaceFloats(int64_t heads, int64_t tokens) {
 void KeyMeans(ThreadPool& pool, const KeyMeansParams& p) { Ops().key_means(pool, p); }
 void Probe(ThreadPool& pool, const ProbeParams& p) { Ops().probe(pool, p); }
 
+void AttentionMass(ThreadPool& pool, const AttentionMassParams& p) {
+  Ops().attention_mass(pool, p);
+}
+
 void Convert(ThreadPool& pool, const float* x, void* y, DType y_type, int64_t n) {
   Ops().convert(pool, x, y, y_type, n);
 }

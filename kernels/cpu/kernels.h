@@ -190,6 +190,25 @@ struct ProbeParams {
 int64_t ProbeWorkspaceFloats(int64_t heads, int64_t tokens);
 void Probe(ThreadPool& pool, const ProbeParams& p);
 
+// Where the attention of one query row went: mass[heads, spans] += the sum of exp(score - lse) over
+// the keys of each span. Span i holds the keys [ends[i - 1], ends[i]), the first one those from 0
+// on; ends ascend, and the last one is at most kv.tokens. The row sees all of these keys. One pass
+// over K; V is not read.
+struct AttentionMassParams {
+  const float* q;  // [heads, head_size]
+  int64_t q_head_stride;
+  int64_t heads, kv_heads, head_size;
+  float scale;
+  KvViews kv;
+  const float*
+      lse;  // [heads]: natural log of the row's sum over all its keys, as Attention gives it
+  const int64_t* ends;  // [spans]
+  int64_t spans;
+  float* mass;  // [heads, spans]
+  const std::atomic<bool>* cancel = nullptr;
+};
+void AttentionMass(ThreadPool& pool, const AttentionMassParams& p);
+
 // y[n] (type y_type) = x[n] rounded to nearest even; the write path of the KV.
 void Convert(ThreadPool& pool, const float* x, void* y, DType y_type, int64_t n);
 

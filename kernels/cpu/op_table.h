@@ -2,6 +2,7 @@
 #pragma once
 
 #include "attention.h"
+#include "attention_mass.h"
 #include "attention_probe.h"
 #include "attention_sparse.h"
 #include "convert.h"
@@ -24,6 +25,7 @@ constexpr OpTable MakeOpTable(const char* name) {
           .sparse_attention = SparseAttentionFor<S, PairDot>,
           .key_means = KeyMeansFor<S>,
           .probe = ProbeFor<S, PairDot>,
+          .attention_mass = AttentionMassFor<S>,
           .convert = ConvertFor<S>,
           .embed = EmbedFor<S>};
 }

@@ -16,6 +16,7 @@ struct OpTable {
   void (*sparse_attention)(ThreadPool&, const SparseAttentionParams&);
   void (*key_means)(ThreadPool&, const KeyMeansParams&);
   void (*probe)(ThreadPool&, const ProbeParams&);
+  void (*attention_mass)(ThreadPool&, const AttentionMassParams&);
   void (*convert)(ThreadPool&, const float* x, void* y, DType y_type, int64_t n);
   void (*embed)(ThreadPool&, const void* table, DType type, const uint32_t* ids, int64_t rows,
                 int64_t n, float* y);

@@ -77,6 +77,9 @@ struct Probed {
 };
 Probed SumLines(const Heads& p);
 
+// The first row's attention summed over the keys [ends[i - 1], ends[i]): [heads][ends.size()].
+std::vector<std::vector<double>> SumSpans(const Heads& p, const std::vector<int64_t>& ends);
+
 // The bits of the nearest bf16 or f16 value (even on a tie), found by trying the neighbours in
 // fp64.
 uint16_t NearestBf16(float x);

@@ -74,6 +74,16 @@ struct SparseCall {
   const std::atomic<bool>* cancel;
 };
 
+// Where the attention of one query row of a layer went.
+struct MassCall {
+  const float* query;             // [heads, head_size]
+  const float* lse;               // [heads]: over all keys of the row, as Attend gave it
+  std::span<const KvRun> kv;      // from position 0 on, without a gap
+  std::span<const int64_t> ends;  // ascending, at most the tokens of kv
+  float* mass;                    // [heads, ends]
+  const std::atomic<bool>* cancel;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -105,6 +115,9 @@ class Backend {
                             PrefillReport& report) = 0;
   // What AttendSparse keeps for itself at a context of `tokens`.
   virtual int64_t sparse_bytes(const DecoderSpec& spec, int64_t tokens) const = 0;
+  // mass[head][i] += the row's attention to the keys [ends[i - 1], ends[i]). False: this device
+  // cannot tell.
+  virtual bool AddMass(const DecoderSpec& /*spec*/, const MassCall& /*call*/) { return false; }
 };
 
 // Threads beyond this are a mistake rather than a wish.

@@ -169,6 +169,26 @@ class CpuBackend final : public Backend {
     AddToReport(spec, call, chunk, choices, report);
   }
 
+  bool AddMass(const DecoderSpec& spec, const MassCall& call) override {
+    const std::vector<cpu::KvView> views = Views(spec, call.kv);
+    cpu::AttentionMassParams p{};
+    p.q = call.query;
+    p.q_head_stride = spec.head_size;
+    p.heads = spec.heads;
+    p.kv_heads = spec.kv_heads;
+    p.head_size = spec.head_size;
+    p.scale = static_cast<float>(spec.attention_scale);
+    p.kv = {views.data(), static_cast<int64_t>(views.size()), 0};
+    for (const cpu::KvView& view : views) p.kv.tokens += view.tokens;
+    p.lse = call.lse;
+    p.ends = call.ends.data();
+    p.spans = static_cast<int64_t>(call.ends.size());
+    p.mass = call.mass;
+    p.cancel = call.cancel;
+    cpu::AttentionMass(pool_, p);
+    return true;
+  }
+
   int64_t sparse_bytes(const DecoderSpec& spec, int64_t tokens) const override {
     const int64_t group = spec.heads / spec.kv_heads;
     const int64_t bands = tokens / index::kBandOffsets + 1;

@@ -95,6 +95,7 @@ void Decoder::ForwardChunk(const Chunk& chunk) {
     Project(chunk, layer, first_row);
     if (first_row == chunk.rows()) return;
     Attend(chunk, layer, first_row);
+    if (evidence_ != nullptr && chunk.logits != nullptr) AddEvidence(chunk, layer);
     FinishLayer(chunk, layer, first_row);
     chunk.progress(chunk.done + chunk.rows() * (layer + 1) / (layers + 1));
   }
@@ -209,6 +210,38 @@ void Decoder::Attend(const Chunk& chunk, int64_t layer, int64_t first_query) {
   report_->attention_ms += watch.milliseconds();
 }
 
+// The last row's, from the log-sum-exp that Attend has left.
+void Decoder::AddEvidence(const Chunk& chunk, int64_t layer) {
+  const DecoderSpec& spec = model_.spec;
+  if (spec.layers[static_cast<size_t>(layer)].window > 0) return;
+  const std::vector<KvRun> runs = Runs(chunk, layer);
+  MassCall call{};
+  call.query = chunk.space.query + (chunk.rows() - 1) * spec.query_size();
+  call.lse = chunk.space.log_sum_exp + (chunk.rows() - 1) * spec.heads;
+  call.kv = runs;
+  call.ends = evidence_->ends();
+  call.mass = evidence_->row().data();
+  call.cancel = &chunk.cancel;
+  if (!backend_.AddMass(spec, call)) {
+    evidence_ = nullptr;
+    return;
+  }
+  chunk.CheckCancelled();
+  evidence_->Add();
+}
+
+// K and V of everything up to the chunk's last row.
+std::vector<KvRun> Decoder::Runs(const Chunk& chunk, int64_t layer) const {
+  std::vector<KvRun> runs;
+  const auto add = [&](const KvSegment& segment, int64_t tokens) {
+    runs.push_back({segment.key_row(layer, 0), segment.value_row(layer, 0), segment.layout().type,
+                    tokens, segment.first_position()});
+  };
+  for (const KvState::Part& part : chunk.base.parts()) add(*part.segment, part.tokens);
+  add(chunk.tail, chunk.tail.tokens() + chunk.rows());
+  return runs;
+}
+
 void Decoder::SetPrefill(const PrefillSettings& settings, PrefillReport& report) {
   settings_ = &settings;
   report_ = &report;
@@ -228,12 +261,7 @@ bool Decoder::IsSparse(const Chunk& chunk, int64_t layer) const {
 SparseCall Decoder::MakeSparseCall(const Chunk& chunk, int64_t layer, int64_t first_query,
                                    std::vector<KvRun>& runs) const {
   const DecoderSpec& spec = model_.spec;
-  const auto add = [&](const KvSegment& segment, int64_t tokens) {
-    runs.push_back({segment.key_row(layer, 0), segment.value_row(layer, 0), segment.layout().type,
-                    tokens, segment.first_position()});
-  };
-  for (const KvState::Part& part : chunk.base.parts()) add(*part.segment, part.tokens);
-  add(chunk.tail, chunk.tail.tokens() + chunk.rows());
+  runs = Runs(chunk, layer);
 
   SparseCall call{};
   call.query = chunk.space.query + first_query * spec.query_size();

@@ -8,7 +8,9 @@
 #include <span>
 #include <utility>
 #include <vector>
+#include <vector>
 
+#include "engine/attention_evidence.h"
 #include "engine/backend.h"
 #include "engine/kv_state.h"
 #include "engine/model.h"
@@ -41,6 +43,9 @@ class Decoder {
   // Called for every chunk that attends densely.
   void SetObserver(AttentionObserver observer) { observer_ = std::move(observer); }
 
+  // The rows that logits come from add their attention to `evidence`, which must outlive them.
+  void SetEvidence(AttentionEvidence& evidence) { evidence_ = &evidence; }
+
  private:
   struct Chunk;
   void ForwardChunk(const Chunk& chunk);
@@ -53,6 +58,8 @@ class Decoder {
   void ComputeLogits(const Chunk& chunk, int64_t first_row, int64_t rows, float* logits);
   void Score(const Chunk& chunk);
 
+  std::vector<KvRun> Runs(const Chunk& chunk, int64_t layer) const;
+  void AddEvidence(const Chunk& chunk, int64_t layer);
   bool IsSparse(const Chunk& chunk, int64_t layer) const;
   void AttendSparse(const Chunk& chunk, int64_t layer, int64_t first_query);
   // The rows from `first_query` on, without patterns; `runs` becomes its K and V.
@@ -64,6 +71,8 @@ class Decoder {
   // Null: dense, and nobody asks.
   const PrefillSettings* settings_ = nullptr;
   PrefillReport* report_ = nullptr;
+  // Null: nobody asks, or the backend cannot tell.
+  AttentionEvidence* evidence_ = nullptr;
   // Default patterns, when the settings bring none.
   std::unique_ptr<const HeadPatterns> default_patterns_;
   AttentionObserver observer_;

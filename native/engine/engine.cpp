@@ -146,6 +146,8 @@ GenerateResult Engine::Generate(const KvState& base, std::span<const uint32_t> t
   Workspace workspace(model_.spec, std::min(options.chunk_tokens, count));
   std::vector<float> logits(static_cast<size_t>(model_.spec.vocabulary));
   Decoder decoder(model_, *backend_);
+  AttentionEvidence evidence(model_.spec, options.evidence_ends, base.token_count());
+  if (!options.evidence_ends.empty()) decoder.SetEvidence(evidence);
 
   GenerateResult result;
   Stopwatch decode_watch;
@@ -171,6 +173,7 @@ GenerateResult Engine::Generate(const KvState& base, std::span<const uint32_t> t
     result.stop_reason = StopReason::kCancelled;
   }
   if (!result.tokens.empty()) result.decode_ms = decode_watch.milliseconds();
+  result.evidence = evidence.Result();
   result.kv = base.Append(std::move(segment));
   return result;
 }

@@ -43,6 +43,9 @@ struct GenerateOptions {
   int64_t chunk_tokens = 0;
   SamplingOptions sampling;
   std::vector<uint32_t> end_tokens;
+  // Where the spans end whose share of the answer's attention is wanted (attention_evidence.h);
+  // empty: nobody asks.
+  std::vector<int64_t> evidence_ends;
 };
 
 struct GenerateResult {
@@ -51,6 +54,8 @@ struct GenerateResult {
   StopReason stop_reason = StopReason::kMaxTokens;
   double first_token_ms = 0;
   double decode_ms = 0;
+  // No shares when none were asked for, or the device cannot tell.
+  EvidenceShares evidence;
   // base + appended + sampled tokens, less the last one, which was not fed. When cancelled: what
   // was complete by then.
   KvState kv;

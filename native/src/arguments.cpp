@@ -47,14 +47,18 @@ Napi::Function Arguments::Function(size_t index, const char* name) const {
   return info_[index].As<Napi::Function>();
 }
 
-std::vector<uint32_t> Arguments::Tokens(size_t index, const char* name) const {
-  const Napi::Value value = info_[index];
+std::vector<uint32_t> Arguments::CheckUint32Array(const Napi::Value& value,
+                                                  const char* name) const {
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint32_array) {
     Fail(name, "a Uint32Array");
   }
   const auto array = value.As<Napi::Uint32Array>();
   const uint32_t* data = array.Data();
   return std::vector<uint32_t>(data, data + array.ElementLength());
+}
+
+std::vector<uint32_t> Arguments::Tokens(size_t index, const char* name) const {
+  return CheckUint32Array(info_[index], name);
 }
 
 Napi::Int32Array Arguments::SharedFlag(size_t index, const char* name) const {
@@ -97,6 +101,11 @@ std::vector<std::string> Arguments::StringListField(const Napi::Object& options,
     strings.push_back(item.As<Napi::String>().Utf8Value());
   }
   return strings;
+}
+
+std::vector<uint32_t> Arguments::Uint32ArrayField(const Napi::Object& options,
+                                                  const char* field) const {
+  return CheckUint32Array(options.Get(field), field);
 }
 
 std::vector<uint32_t> Arguments::TokenListField(const Napi::Object& options,

@@ -32,11 +32,14 @@ class Arguments {
   double NumberField(const Napi::Object& options, const char* field) const;
   int64_t IntegerField(const Napi::Object& options, const char* field, int64_t low) const;
   std::vector<std::string> StringListField(const Napi::Object& options, const char* field) const;
+  // A copy, as Tokens gives.
+  std::vector<uint32_t> Uint32ArrayField(const Napi::Object& options, const char* field) const;
   std::vector<uint32_t> TokenListField(const Napi::Object& options, const char* field) const;
 
   [[noreturn]] void Fail(const std::string& name, const std::string& expected) const;
 
  private:
+  std::vector<uint32_t> CheckUint32Array(const Napi::Value& value, const char* name) const;
   int64_t CheckInteger(const Napi::Value& value, const char* name, int64_t low) const;
 
   const Napi::CallbackInfo& info_;

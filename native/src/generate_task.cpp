@@ -1,5 +1,6 @@
 #include "src/generate_task.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "src/cancel_watch.h"
@@ -34,6 +35,9 @@ GenerateOptions ReadGenerateOptions(const Arguments& arguments, const Napi::Obje
   read.sampling.top_k = arguments.IntegerField(options, "topK", 0);
   read.sampling.top_p = arguments.NumberField(options, "topP");
   read.sampling.seed = static_cast<uint64_t>(arguments.IntegerField(options, "seed", 0));
+  for (const uint32_t end : arguments.Uint32ArrayField(options, "evidenceEnds")) {
+    read.evidence_ends.push_back(end);
+  }
   read.end_tokens = arguments.TokenListField(options, "endTokenIds");
   return read;
 }
@@ -67,6 +71,11 @@ Napi::Value GenerateTask::Result(Napi::Env env) {
   result.Set("stopReason", StopReasonName(result_.stop_reason));
   result.Set("firstTokenMs", result_.first_token_ms);
   result.Set("decodeMs", result_.decode_ms);
+  const std::vector<double>& shares = result_.evidence.shares;
+  Napi::Float64Array evidence = Napi::Float64Array::New(env, shares.size());
+  std::ranges::copy(shares, evidence.Data());
+  result.Set("evidence", evidence);
+  result.Set("evidenceMass", result_.evidence.mass);
   result.Set("kv", KvObject::Create(env, model_, std::move(result_.kv)));
   return result;
 }

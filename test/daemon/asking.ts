@@ -9,6 +9,9 @@ import { bytesOf, writeRepository, writeTinyModel } from "./tiny-model.ts";
 
 export const question = { question: "Where is part003?", contextTokens: 100_000 };
 
+/** Of the scripted engine, and of the configuration that speaks while there is none. */
+const scriptedMaxContext = 200_000;
+
 export interface Asking {
   /** A folder of this test's own. */
   readonly dir: string;
@@ -39,7 +42,7 @@ export function setUpAsking(): Asking {
 
   beforeEach(() => {
     dir = temporaryDir();
-    writeTinyModel(here("model"));
+    writeTinyModel(here("model"), scriptedMaxContext);
     writeRepository(here("repo"), 20, 1000);
   });
 
@@ -65,7 +68,7 @@ export function setUpAsking(): Asking {
     },
     connect,
     start: async (script = {}, options = {}) => {
-      const base = { maxContextTokens: 200_000, answer: () => bytesOf("an answer"), ...script };
+      const base = { maxContextTokens: scriptedMaxContext, answer: () => bytesOf("an answer"), ...script };
       daemon = await startTestDaemon({ model: here("model"), script: base, ...options });
       return connect();
     },

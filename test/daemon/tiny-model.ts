@@ -1,5 +1,5 @@
 /** A model folder with a real tokenizer of one token per byte, and a repository to ask about. */
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -21,8 +21,12 @@ function byteLetters(): string[] {
 /** The first id of a byte: byte b is token `firstByteId + b`. */
 export const firstByteId = special.length;
 
-/** Fits the golden model's 320 tokens, whose weights and config it takes: answers are nonsense, but real. */
-export function writeTinyModel(folder: string): string {
+/**
+ * Fits the golden model's 320 tokens, whose weights and config it takes: answers are nonsense, but real.
+ *
+ * @param maxContextTokens what its config.json claims; default: what the golden one says
+ */
+export function writeTinyModel(folder: string, maxContextTokens?: number): string {
   mkdirSync(folder, { recursive: true });
   const tokens = [...special, ...byteLetters()];
   const tokenizer = {
@@ -59,6 +63,11 @@ export function writeTinyModel(folder: string): string {
   writeFileSync(path.join(folder, "tokenizer_config.json"), JSON.stringify(config));
   for (const name of ["config.json", "model.safetensors"])
     copyFileSync(path.join(golden, name), path.join(folder, name));
+  if (maxContextTokens !== undefined) {
+    const claims = JSON.parse(readFileSync(path.join(golden, "config.json"), "utf8")) as object;
+    const changed = { ...claims, max_position_embeddings: maxContextTokens };
+    writeFileSync(path.join(folder, "config.json"), JSON.stringify(changed));
+  }
   return folder;
 }
 

@@ -106,7 +106,7 @@ export class Evaluation {
     const signal = new AbortController().signal;
     const { context } = await this.#service.open(
       { repository, model: this.#model, contextTokens },
-      { signal, report: () => undefined },
+      { signal, report: () => undefined, documents: new Map() },
     );
     if (context.leftOut.length < context.leftOutCount) throw new Error("more files are left out than the daemon lists");
     const leftOut = new Set(context.leftOut.map((entry) => entry.path));
@@ -122,7 +122,7 @@ export class Evaluation {
     const signal = new AbortController().signal;
     const record = await this.#service.ask(
       { repository, model: this.#model, question: question.text, contextTokens, maxTokens: answerTokens },
-      { signal, report: () => undefined, piece: () => undefined },
+      { signal, documents: new Map(), report: () => undefined, piece: () => undefined },
     );
     const cited = record.citations[0];
     if (question.kind === "absent") count(row.absent, cited === undefined);

@@ -70,6 +70,7 @@ test("the order that is held stays up to the first difference", () => {
     mtimeMs: 0,
     fileClass: "source",
     changedAtSeconds: 0,
+    wanted: false,
   });
   const held = ["c", "a", "b", "d"].map((name) => ({ path: name, hash: name }));
   const names = (files: { path: string }[]): string => files.map(({ path: name }) => name).join("");

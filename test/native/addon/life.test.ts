@@ -12,7 +12,16 @@ import { addon, addonPath, dense, newFlag, prefill } from "./addon.ts";
 import { kvBytesPerToken, slowShape, writeZeroModel } from "./zero-model.ts";
 
 const longPrompt = new Uint32Array(500_000);
-const greedy = { maxTokens: 64, chunkTokens: 4096, temperature: 0, topK: 0, topP: 1, seed: 0, endTokenIds: [] };
+const greedy = {
+  maxTokens: 64,
+  chunkTokens: 4096,
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  seed: 0,
+  endTokenIds: [],
+  evidenceEnds: new Uint32Array(),
+};
 
 let dir: string;
 let model: NativeModel;

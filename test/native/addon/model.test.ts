@@ -27,7 +27,16 @@ function readGolden(name: string): Golden {
   };
 }
 
-const greedyOptions = { maxTokens: 16, chunkTokens: 64, temperature: 0, topK: 0, topP: 1, seed: 0, endTokenIds: [] };
+const greedyOptions = {
+  maxTokens: 16,
+  chunkTokens: 64,
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  seed: 0,
+  endTokenIds: [],
+  evidenceEnds: new Uint32Array(),
+};
 const golden = readGolden("smollm3");
 let model: NativeModel;
 
