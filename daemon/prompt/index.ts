@@ -1,5 +1,6 @@
 /** From a scanned repository to token ids, and from generated ids to an answer with checked citations. */
 export { openAnswer, type AnswerOptions, type AnswerReader, type Citation, type ResolvedAnswer } from "./answer.ts";
+export { CitationChecker } from "./citation-checker.ts";
 export { commonPrefixLength } from "./common-prefix.ts";
 export { packRepository, type PackOptions, type PackProgress } from "./pack.ts";
 export type { PackedFile, PackedRepository } from "./packed-repository.ts";

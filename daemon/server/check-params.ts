@@ -52,6 +52,13 @@ export class ParamsReader {
     });
   }
 
+  relativePath(name: string): string | undefined {
+    const value = this.text(name, 4096);
+    if (value === undefined || value === "") return undefined;
+    if (!isRelativePath(value)) throw wrong(name, "a path below the repository's root, with forward slashes", value);
+    return value;
+  }
+
   integer(name: string, min: number, max: number): number | undefined {
     const value = this.#get(name);
     if (value === undefined) return undefined;

@@ -33,7 +33,7 @@ import type { LongsightService } from "../sessions/service.ts";
 import { ParamsReader } from "./check-params.ts";
 import type { Log } from "./log.ts";
 import { OpenDocuments } from "./open-documents.ts";
-import { PieceSender, type SendProgress, WorkDoneSender } from "./progress-sender.ts";
+import { NodeSender, PieceSender, type SendProgress, WorkDoneSender } from "./progress-sender.ts";
 import { type Call, readCommand, routes } from "./routes.ts";
 import { endSocket, GuardedReader, InFlight, SocketWriter } from "./transport.ts";
 
@@ -153,7 +153,7 @@ export class Connection {
 
   async #withProgress(aborter: AbortController, handle: (call: Call) => Promise<unknown>): Promise<unknown> {
     const send: SendProgress = (token, value) => this.#notify(progressNotification.method, { token, value });
-    const senders: { workDone?: WorkDoneSender; pieces?: PieceSender } = {};
+    const senders: { workDone?: WorkDoneSender; pieces?: PieceSender; nodes?: NodeSender } = {};
     const tokens: ProgressToken[] = [];
     try {
       return await handle({
@@ -177,11 +177,19 @@ export class Connection {
             sender.add(text);
           };
         },
+        nodes: (token) => {
+          if (token === undefined) return () => undefined;
+          const sender = (senders.nodes = new NodeSender(token, send));
+          return (piece) => {
+            sender.add(piece);
+          };
+        },
       });
     } finally {
       for (const token of tokens) this.#byProgressToken.delete(token);
       // The response comes last: a client forgets the tokens when it has it.
       await senders.pieces?.flush();
+      await senders.nodes?.flush();
       await senders.workDone?.end();
     }
   }

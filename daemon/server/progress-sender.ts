@@ -2,10 +2,11 @@
 import { limits } from "../protocol/limits.ts";
 import type { ProgressToken } from "../protocol/message.ts";
 import type { AnswerPiece, ProgressRecord, WorkDone } from "../protocol/progress.ts";
+import type { SummaryPiece } from "../protocol/summarize.ts";
 import { describeProgress } from "./describe-progress.ts";
 
 /** Resolves when the notification has left this process. */
-export type SendProgress = (token: ProgressToken, value: WorkDone | AnswerPiece) => Promise<void>;
+export type SendProgress = (token: ProgressToken, value: WorkDone | AnswerPiece | SummaryPiece) => Promise<void>;
 
 /** Work-done progress of one request: the newest record, at most ten a second, and never two on the way. */
 export class WorkDoneSender {
@@ -79,5 +80,24 @@ export class PieceSender {
       await this.#send({ text });
     }
     this.#sending = null;
+  }
+}
+
+/** Nodes of a summary, in order and one at a time: each is a piece of its own. */
+export class NodeSender {
+  readonly #send: (value: SummaryPiece) => Promise<void>;
+  #sending: Promise<void> = Promise.resolve();
+
+  constructor(token: ProgressToken, send: SendProgress) {
+    this.#send = (value) => send(token, value);
+  }
+
+  add(piece: SummaryPiece): void {
+    this.#sending = this.#sending.then(() => this.#send(piece));
+  }
+
+  /** Resolves when all nodes have left. */
+  async flush(): Promise<void> {
+    await this.#sending;
   }
 }

@@ -7,6 +7,8 @@ import type {
   OpenParams,
   ProgressRecord,
   ProgressToken,
+  SummarizeParams,
+  SummaryPiece,
   Target,
 } from "../protocol/index.ts";
 import {
@@ -20,6 +22,7 @@ import {
   openRequest,
   prefillModes,
   statusRequest,
+  summarizeRequest,
 } from "../protocol/index.ts";
 import type { LongsightService, ResolvedTarget } from "../sessions/service.ts";
 import { ParamsReader } from "./check-params.ts";
@@ -35,6 +38,7 @@ export interface Call {
   /** Makes progress visible; ended by the connection when the handler has settled. */
   progress(token: ProgressToken | undefined, title: string): (record: ProgressRecord) => void;
   pieces(token: ProgressToken | undefined): (text: string) => void;
+  nodes(token: ProgressToken | undefined): (piece: SummaryPiece) => void;
 }
 
 type Handler = (params: unknown, call: Call) => Promise<unknown>;
@@ -76,6 +80,16 @@ export const routes: ReadonlyMap<string, Handler> = new Map<string, Handler>([
       const { signal, documents } = call;
       const target = resolve(readTarget(new ParamsReader(params)), call);
       return call.service.changes(target, { signal, documents, report: () => undefined });
+    },
+  ],
+  [
+    summarizeRequest.method,
+    (params, call) => {
+      const asked = readSummarize(params);
+      const report = call.progress(asked.workDoneToken, "Longsight: summarising");
+      const { signal, documents } = call;
+      const onNode = call.nodes(asked.partialResultToken);
+      return call.service.summarize({ ...asked, ...resolve(asked, call) }, { signal, report, documents, onNode });
     },
   ],
   [statusRequest.method, (_params, call) => call.service.status()],
@@ -138,6 +152,20 @@ function readAsk(params: unknown): AskParams {
       seed: reader.integer("seed", 0, 2 ** 31 - 1),
       conversation: reader.text("conversation", 256),
       evidence: reader.flag("evidence"),
+      workDoneToken: reader.token("workDoneToken"),
+      partialResultToken: reader.token("partialResultToken"),
+    }),
+  };
+}
+
+function readSummarize(params: unknown): SummarizeParams {
+  const reader = new ParamsReader(params);
+  return {
+    ...readTarget(reader),
+    ...defined({
+      path: reader.relativePath("path"),
+      keptOnly: reader.flag("keptOnly"),
+      again: reader.flag("again"),
       workDoneToken: reader.token("workDoneToken"),
       partialResultToken: reader.token("partialResultToken"),
     }),

@@ -38,6 +38,18 @@ export async function configuredContext(folder: string): Promise<number | null> 
   return (await describe(folder, false)).maxContextTokens;
 }
 
+/** Changes with the weights, as their files tell without being read. */
+export async function weightsIdentity(folder: string): Promise<string> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith(".safetensors")).sort();
+  const files = await Promise.all(
+    names.map(async (name) => {
+      const { size, mtimeMs } = await stat(path.join(folder, name));
+      return [name, size, mtimeMs];
+    }),
+  );
+  return JSON.stringify([folder, files]);
+}
+
 async function describe(folder: string, isDefault: boolean): Promise<ModelEntry> {
   const entry = { path: folder, name: path.basename(folder), isDefault };
   const unknown = { architecture: null, maxContextTokens: null, weightsBytes: 0 };

@@ -14,6 +14,9 @@ import type {
   OpenResult,
   ServerStatusParams,
   StatusResult,
+  SummarizeParams,
+  SummarizeResult,
+  SummaryPiece,
   Target,
 } from "../protocol/index.ts";
 import { limits } from "../protocol/limits.ts";
@@ -24,7 +27,7 @@ import { chooseContext } from "./context-size.ts";
 import { listFiles, listLeftOut, summarizeContext } from "./context-summary.ts";
 import { Conversations } from "./conversations.ts";
 import { EnginePool, type LoadedEngine } from "./engine-pool.ts";
-import { checkModelFolder, listModels, supportedArchitectures } from "./model-folders.ts";
+import { checkModelFolder, listModels, supportedArchitectures, weightsIdentity } from "./model-folders.ts";
 import { toRecord } from "./prefill-report.ts";
 import { resolvePrefill } from "./prefill-settings.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -32,6 +35,8 @@ import { type OpenDocuments, type RepositoryView, viewRepository } from "./repos
 import { reservedTokens, type Session } from "./session.ts";
 import { SessionStore } from "./session-store.ts";
 import type { Report } from "./shared-task.ts";
+import { KeptSummaries } from "./summaries/kept-summaries.ts";
+import { summarize } from "./summaries/summarize.ts";
 
 export interface ServiceOptions {
   readonly modelsDir: string;
@@ -62,6 +67,10 @@ export interface AskContext extends RequestContext {
   readonly piece: (text: string) => void;
 }
 
+export interface SummarizeContext extends RequestContext {
+  readonly onNode: (piece: SummaryPiece) => void;
+}
+
 /** A target's session; no engine is needed for it. */
 interface Found {
   readonly root: string;
@@ -85,6 +94,7 @@ export class LongsightService {
   readonly #healthListeners: ((health: ServerStatusParams) => void)[] = [];
   readonly #startedAt = Date.now();
   #tokenCache: Promise<TokenCache> | null = null;
+  #kept: Promise<KeptSummaries> | null = null;
   #connectionCount: () => number = () => 0;
   #address = "";
   #active = 0;
@@ -175,6 +185,25 @@ export class LongsightService {
           changes: listChanges(session.isHeld, changes),
         };
       });
+    });
+  }
+
+  async summarize(
+    params: SummarizeParams & ResolvedTarget,
+    { onNode, ...context }: SummarizeContext,
+  ): Promise<SummarizeResult> {
+    return this.#admit(async () => {
+      const opened: Found & { loaded: LoadedEngine | null } = params.keptOnly
+        ? { ...(await this.#find(params, context)), loaded: null }
+        : await this.#open(params, context);
+      this.#kept ??= KeptSummaries.open(this.#options.cacheDir);
+      const kept = await this.#kept;
+      const modelIdentity = await weightsIdentity(opened.model.modelDir);
+      const { signal, report } = context;
+      const scheduler = this.#scheduler;
+      return opened.session.use(() =>
+        summarize({ ...opened, params, scheduler, kept, modelIdentity, signal, report, onNode }),
+      );
     });
   }
 

@@ -1,0 +1,78 @@
+/** From an answer to the statements of a summary. */
+import type { ResolvedAnswer } from "../../prompt/index.ts";
+import type { Citation } from "../../protocol/ask.ts";
+import type { SummaryStatement } from "../../protocol/summarize.ts";
+
+/** Of one file or folder; a model that says more has not summarised. */
+export const maxStatements = 12;
+/** Lines of a comment that are read on, where the cited one ends within a sentence. */
+const maxCommentLines = 6;
+const maxStatementCharacters = 400;
+
+/**
+ * Of a model that can only quote: each place that it cites in the file, as what stands there. A comment is read on to the end of
+ * its sentence.
+ *
+ * @param lines of the file as it is now
+ */
+export function quotedStatements(answer: ResolvedAnswer, path: string, lines: readonly string[]): SummaryStatement[] {
+  const own = answer.citations.filter((citation) => citation.path === path && citation.verified);
+  return own.slice(0, maxStatements).flatMap((citation) => {
+    const text = sentenceAt(lines, citation.line);
+    return text === "" ? [] : [{ text, citations: [citation] }];
+  });
+}
+
+/** Of a model that writes prose: its sentences, each with the citations that stand in it or alone behind it. */
+export function writtenStatements(answer: ResolvedAnswer): SummaryStatement[] {
+  const statements: { text: string; citations: Citation[] }[] = [];
+  for (const sentence of answer.text.split(/\n+|(?<=[.!?])\s+(?=[A-Z[(`])/)) {
+    let text = sentence;
+    const citations: Citation[] = [];
+    for (const citation of answer.citations) {
+      const place = `${citation.path}:${citation.line.toString()}`;
+      if (!text.includes(place)) continue;
+      text = text.replaceAll(place, "");
+      citations.push(citation);
+    }
+    text = tidy(text);
+    const last = statements.at(-1);
+    if (text !== "") statements.push({ text: text.slice(0, maxStatementCharacters), citations });
+    else last?.citations.push(...citations);
+  }
+  return statements.slice(0, maxStatements);
+}
+
+/** Brackets and list marks that are left over where a citation stood. */
+function tidy(text: string): string {
+  return text
+    .replace(/[([]\s*[,;\s]*[)\]]/g, "")
+    .replace(/^\s*(?:[-*#>]+|\d+\.)\s*/, "")
+    .replace(/\s+([.,;:])/g, "$1")
+    .replace(/\s+/g, " ")
+    .replace(/^[\s.,;:]+$/, "")
+    .trim();
+}
+
+const opening = /^\s*(?:\/\*+|\*(?!\/)|\/\/[/!]?|#+(?!!)|--|;+|<!--|"""|''')\s?/;
+const closing = /\s*(?:\*+\/|-->|"""|''')\s*$/;
+
+/** The line without its comment's marks; of a comment that ends within a sentence, also the lines to its end. */
+export function sentenceAt(lines: readonly string[], line: number): string {
+  const first = lines[line - 1] ?? "";
+  let text = plain(first);
+  const isComment = opening.test(first) && !/^\s*#\s*(?:include|define|if|pragma)/.test(first);
+  if (isComment && !closing.test(first)) {
+    for (const next of lines.slice(line, line + maxCommentLines)) {
+      if (/[.!?:]$/.test(text)) break;
+      if (!opening.test(next) || plain(next) === "") break;
+      text = `${text} ${plain(next)}`;
+      if (closing.test(next)) break;
+    }
+  }
+  return text.slice(0, maxStatementCharacters).trim();
+}
+
+function plain(line: string): string {
+  return line.replace(opening, "").replace(closing, "").trim();
+}
