@@ -14,8 +14,22 @@ describe("the command line", () => {
       model: undefined,
       context: 4096,
       maxTokens: 9,
+      evidence: false,
       json: true,
     });
+    expect(readArguments(["ask", "x", "--exclude", "docs", "--exclude", "a.ts", "--evidence"])).toMatchObject({
+      exclude: ["docs", "a.ts"],
+      include: undefined,
+      evidence: true,
+    });
+    expect(readArguments(["summarize", "src/", "--markdown"])).toMatchObject({
+      kind: "summarize",
+      path: "src/",
+      again: false,
+      json: false,
+      markdown: true,
+    });
+    expect(readArguments(["summarize"])).toMatchObject({ path: null });
     expect(readArguments(["ask"])).toMatchObject({ kind: "ask", question: null });
     expect(readArguments(["ask", "--", "--repo", "is", "what?"])).toMatchObject({
       question: "--repo is what?",

@@ -10,7 +10,17 @@ export interface AskArguments extends TargetArguments {
   /** Null: interactive, or one question per line of standard input. */
   readonly question: string | null;
   readonly maxTokens: number | undefined;
+  readonly evidence: boolean;
   readonly json: boolean;
+}
+
+export interface SummarizeArguments extends TargetArguments {
+  readonly kind: "summarize";
+  /** A file or folder; null: everything. */
+  readonly path: string | null;
+  readonly again: boolean;
+  readonly json: boolean;
+  readonly markdown: boolean;
 }
 
 export interface BenchArguments extends TargetArguments {
@@ -20,6 +30,7 @@ export interface BenchArguments extends TargetArguments {
 
 export type Command =
   | AskArguments
+  | SummarizeArguments
   | BenchArguments
   | { readonly kind: "status"; readonly json: boolean }
   | { readonly kind: "model-list"; readonly json: boolean }
@@ -30,11 +41,12 @@ export type Command =
   | { readonly kind: "help" }
   | { readonly kind: "version" };
 
-const targetOptions = ["repo", "model", "context", "prefill", "patterns", "recall-floor"];
+const targetOptions = ["repo", "model", "context", "prefill", "patterns", "recall-floor", "exclude", "include"];
 
 /** The options of each command; an option of another command is a mistake, not ignored. */
 const optionsOf: Readonly<Record<string, readonly string[]>> = {
-  ask: [...targetOptions, "max-tokens", "json"],
+  ask: [...targetOptions, "max-tokens", "evidence", "json"],
+  summarize: [...targetOptions, "again", "json", "markdown"],
   status: ["json"],
   model: ["json"],
   bench: [...targetOptions, "json"],
@@ -64,7 +76,7 @@ export function readArguments(args: readonly string[]): Command {
   for (const name of Object.keys(values)) {
     if (!allowed.includes(name)) throw mistake(`"longsight ${command}" has no option --${name}.`);
   }
-  const { json = false } = values;
+  const { json = false, evidence = false } = values;
   const target: TargetArguments = {
     repo: values.repo,
     model: values.model,
@@ -72,8 +84,10 @@ export function readArguments(args: readonly string[]): Command {
     prefill: choice("prefill", values.prefill, prefillModes),
     patterns: values.patterns,
     recallFloor: share("recall-floor", values["recall-floor"]),
+    exclude: values.exclude,
+    include: values.include,
   };
-  if (command !== "ask" && command !== "model" && rest.length > 0) {
+  if (command !== "ask" && command !== "summarize" && command !== "model" && rest.length > 0) {
     throw mistake(`"longsight ${command}" takes no argument, but got "${rest.join(" ")}".`);
   }
   switch (command) {
@@ -81,7 +95,13 @@ export function readArguments(args: readonly string[]): Command {
       const maxTokens = integer("max-tokens", values["max-tokens"], 1, limits.maxAnswerTokens);
       const question = rest.join(" ").trim();
       if (rest.length > 0 && question === "") throw mistake("The question is empty.");
-      return { kind: "ask", ...target, question: question === "" ? null : question, maxTokens, json };
+      return { kind: "ask", ...target, question: question === "" ? null : question, maxTokens, evidence, json };
+    }
+    case "summarize": {
+      const { again = false, markdown = false } = values;
+      if (rest.length > 1) throw mistake(`"longsight summarize" takes one path, but got "${rest.join(" ")}".`);
+      if (json && markdown) throw mistake("--json and --markdown exclude each other.");
+      return { kind: "summarize", ...target, path: rest[0] ?? null, again, json, markdown };
     }
     case "bench":
       return { kind: "bench", ...target, json };
@@ -112,6 +132,11 @@ function parse(args: readonly string[]) {
         patterns: { type: "string" },
         "recall-floor": { type: "string" },
         "max-tokens": { type: "string" },
+        exclude: { type: "string", multiple: true },
+        include: { type: "string", multiple: true },
+        evidence: { type: "boolean" },
+        again: { type: "boolean" },
+        markdown: { type: "boolean" },
         json: { type: "boolean" },
         // Language clients add it to the command of a stdio server.
         stdio: { type: "boolean" },

@@ -2,23 +2,14 @@
 import type { AskRecord } from "../protocol/ask.ts";
 import type { DaemonClient } from "./daemon-client.ts";
 import type { AskArguments } from "./arguments.ts";
+import { interruptible } from "./interruptible.ts";
 import { createProgressView } from "./progress-view.ts";
-import { renderCitations, renderContext, renderTimings, renderUnread } from "./render-answer.ts";
+import { renderCitations, renderContext, renderEvidence, renderTimings, renderUnread } from "./render-answer.ts";
 import { readTarget } from "./target.ts";
 
 export async function askCommand(client: DaemonClient, args: AskArguments, question: string): Promise<void> {
-  const aborter = new AbortController();
-  const onInterrupt = (): void => {
-    if (aborter.signal.aborted) process.exit(130); // the second Ctrl-C does not wait for the daemon
-    aborter.abort();
-  };
-  process.on("SIGINT", onInterrupt);
-  try {
-    const record = await askOnce(client, args, question, aborter.signal);
-    if (args.json) process.stdout.write(`${JSON.stringify(record, null, 2)}\n`);
-  } finally {
-    process.off("SIGINT", onInterrupt);
-  }
+  const record = await interruptible((signal) => askOnce(client, args, question, signal));
+  if (args.json) process.stdout.write(`${JSON.stringify(record, null, 2)}\n`);
 }
 
 /** With `json` nothing is written to stdout. Rejects with a Failure; `cancelled` when `signal` fired. */
@@ -36,6 +27,7 @@ export async function askOnce(
     question,
     ...(args.maxTokens === undefined ? {} : { maxTokens: args.maxTokens }),
     ...(conversation === undefined ? {} : { conversation }),
+    ...(args.evidence ? { evidence: true } : {}),
   };
   try {
     const record = await client.ask(params, signal, {
@@ -53,7 +45,7 @@ export async function askOnce(
     if (!args.json) {
       process.stdout.write(`${record.answer.slice(written.length).trimEnd()}\n`);
       process.stdout.write(`${renderCitations(record)}${renderUnread(record)}`);
-      process.stderr.write(`${renderContext(record.context)}${renderTimings(record)}`);
+      process.stderr.write(`${renderEvidence(record)}${renderContext(record.context)}${renderTimings(record)}`);
     }
     return record;
   } finally {

@@ -31,6 +31,10 @@ import {
   type StatusResult,
   stopRequest,
   type StopResult,
+  type SummarizeParams,
+  summarizeRequest,
+  type SummarizeResult,
+  type SummaryPiece,
   type WorkDone,
 } from "../protocol/index.ts";
 
@@ -42,22 +46,26 @@ export interface AskListeners {
   readonly onPiece: (text: string) => void;
 }
 
+export interface SummarizeListeners {
+  readonly onProgress: (record: ProgressRecord) => void;
+  readonly onNode: (piece: SummaryPiece) => void;
+}
+
+type ProgressValue = WorkDone | AnswerPiece | SummaryPiece;
+
 export class DaemonClient {
   readonly #socket: net.Socket;
   readonly #rpc: MessageConnection;
   readonly #closed: Promise<void>;
-  readonly #progress = new Map<string, (value: WorkDone | AnswerPiece) => void>();
+  readonly #progress = new Map<string, (value: ProgressValue) => void>();
   #nextToken = 1;
 
   private constructor(socket: net.Socket) {
     this.#socket = socket;
     this.#rpc = createMessageConnection(new SocketMessageReader(socket), new SocketMessageWriter(socket));
-    this.#rpc.onNotification(
-      progressNotification.method,
-      ({ token, value }: ProgressParams<WorkDone | AnswerPiece>) => {
-        this.#progress.get(String(token))?.(value);
-      },
-    );
+    this.#rpc.onNotification(progressNotification.method, ({ token, value }: ProgressParams<ProgressValue>) => {
+      this.#progress.get(String(token))?.(value);
+    });
     // What the daemon's end breaks is told by the requests that it leaves unanswered.
     this.#rpc.onError(() => undefined);
     this.#closed = new Promise((resolve) => {
@@ -122,6 +130,25 @@ export class DaemonClient {
     }
   }
 
+  async summarize(
+    params: Omit<SummarizeParams, "workDoneToken" | "partialResultToken">,
+    signal: AbortSignal,
+    listeners: SummarizeListeners,
+  ): Promise<SummarizeResult> {
+    const workDoneToken = this.#listen((value) => {
+      if ("kind" in value && value.kind === "report") listeners.onProgress(value.longsight);
+    });
+    const partialResultToken = this.#listen((value) => {
+      if ("node" in value) listeners.onNode(value);
+    });
+    try {
+      return await this.#request(summarizeRequest.method, { ...params, workDoneToken, partialResultToken }, signal);
+    } finally {
+      this.#progress.delete(workDoneToken);
+      this.#progress.delete(partialResultToken);
+    }
+  }
+
   async status(): Promise<StatusResult> {
     return this.#request(statusRequest.method, {});
   }
@@ -138,7 +165,7 @@ export class DaemonClient {
     this.#socket.end();
   }
 
-  #listen(listener: (value: WorkDone | AnswerPiece) => void): string {
+  #listen(listener: (value: ProgressValue) => void): string {
     const token = `cli-${(this.#nextToken++).toString()}`;
     this.#progress.set(token, listener);
     return token;

@@ -25,6 +25,7 @@ export function helpText(): string {
 Usage:
   longsight ask [options] QUESTION   answer one question about a repository
   longsight ask [options]            answer questions one after the other; the context is kept
+  longsight summarize [options] [PATH]   what each file, each folder and the whole is for, each statement with its place
   longsight status [--json]          what the daemon holds and does
   longsight model list [--json]      the models on this machine
   longsight bench [options]          measure this machine: kernels, prefill, second question
@@ -34,17 +35,24 @@ Usage:
   longsight stop                     end the daemon and free its memory
   longsight lsp                      speak LSP's base protocol on stdin and stdout, for editors
 
-Options of ask and bench:
+Options of ask, summarize and bench:
   --repo DIR        the repository; default: the one around the current folder
   --model DIR       a Hugging Face model folder; default: $LONGSIGHT_MODEL, else the bundled model
   --context N       tokens of repository, question and answer; default: what the model's makers advise
   --prefill MODE    auto (default), sparse or dense: whether full attention may leave out what weighs little
   --patterns FILE   head patterns of the sparse prefill; default: the model's own, else a safe one
   --recall-floor N  attention that each head must keep, 0 to 1 (0: no guard; default: as the patterns say, else 0.95)
+  --exclude PATH    leave a file or folder (relative to the repository) out of the context; may be given several times
+  --include PATH    take a file or folder in although it is generated or vendored, and before all others; never a secret
   --json            print one JSON object instead of text
 
 Options of ask:
   --max-tokens N    tokens of the answer at most (default 512)
+  --evidence        also tell on which files the attention of the answer lay
+
+Options of summarize:
+  --markdown        print one Markdown document
+  --again           ask everything anew, also what was summarised before
 
   -h, --help        this text
   -V, --version     the version

@@ -16,6 +16,7 @@ import { daemonPlace } from "./place.ts";
 import { renderFailure } from "./render-failure.ts";
 import { statusCommand } from "./status-command.ts";
 import { stopCommand } from "./stop-command.ts";
+import { summarizeCommand } from "./summarize-command.ts";
 
 async function run(command: Command): Promise<void> {
   switch (command.kind) {
@@ -37,6 +38,8 @@ async function run(command: Command): Promise<void> {
       return childCommand(command.program, command.args);
     case "bench":
       return withClient((client) => benchCommand(client, command));
+    case "summarize":
+      return withClient((client) => summarizeCommand(client, command));
     case "ask": {
       const { question } = command;
       return withClient((client) =>

@@ -3,6 +3,9 @@ import type { AskRecord } from "../protocol/ask.ts";
 import type { ContextSummary } from "../protocol/context.ts";
 import { count, duration } from "./progress-view.ts";
 
+/** What follows is noise, and in --json. */
+const shownEvidenceFiles = 5;
+
 /** One line per place; empty when the answer cites nothing. */
 export function renderCitations(record: AskRecord): string {
   const lines = new Set(
@@ -42,6 +45,15 @@ export function renderPrefill({ mode, prefill }: Pick<AskRecord, "mode" | "prefi
   const guard = guardShare > 0 ? `, ${(100 * guardShare).toFixed(1)} % added by the guard` : "";
   const kept = `recall ${recall.mean.toFixed(3)} (least ${recall.least.toFixed(3)})`;
   return `sparse prefill: ${(100 * sparsity).toFixed(1)} % skipped, ${kept}${guard}`;
+}
+
+/** The files on which the answer's attention lay: a second opinion beside the citations. Empty when nobody asked. */
+export function renderEvidence({ evidence }: AskRecord): string {
+  if (evidence === undefined) return "";
+  if (evidence === null) return "[evidence: this device cannot tell where the attention lay]\n";
+  const files = evidence.files.slice(0, shownEvidenceFiles);
+  const list = files.map(({ path, share }) => `${path} ${(100 * share).toFixed(0)} %`);
+  return `[attention: ${list.join(", ")}; ${(100 * evidence.repositoryShare).toFixed(0)} % of it on files]\n`;
 }
 
 /** "412 files, 31,201 tokens; 14 left out: 9 budget, 3 binary, 2 secret (--json lists them)". */

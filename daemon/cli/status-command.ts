@@ -27,10 +27,15 @@ function render(status: StatusResult): string {
     ...status.sessions.map(
       (session) =>
         `context   ${session.repository}: ${count(session.heldTokens)} tokens held (${mebibytes(session.heldBytes)}), ` +
-        `of ${count(session.contextTokens)}; used ${duration(session.lastUsedMsAgo)} ago`,
+        `of ${count(session.contextTokens)}, ${count(session.files)} files${renderChanged(session.changedFiles)}; ` +
+        `used ${duration(session.lastUsedMsAgo)} ago`,
     ),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+function renderChanged(changedFiles: number): string {
+  return changedFiles > 0 ? ` (${count(changedFiles)} changed since)` : "";
 }
 
 function renderEngine({ engine }: StatusResult): string {

@@ -10,10 +10,12 @@ export interface TargetArguments {
   readonly prefill: PrefillMode | undefined;
   readonly patterns: string | undefined;
   readonly recallFloor: number | undefined;
+  readonly exclude: readonly string[] | undefined;
+  readonly include: readonly string[] | undefined;
 }
 
 /**
- * What ask and bench are about. $LONGSIGHT_MODEL is read here and sent along: the daemon may have been started by somebody
+ * What ask, summarize and bench are about. $LONGSIGHT_MODEL is read here and sent along: the daemon may have been started by somebody
  * with another default.
  */
 export function readTarget(args: TargetArguments): Target & { readonly repository: string } {
@@ -25,5 +27,12 @@ export function readTarget(args: TargetArguments): Target & { readonly repositor
     ...(args.prefill === undefined ? {} : { prefill: args.prefill }),
     ...(args.patterns === undefined ? {} : { patterns: path.resolve(args.patterns) }),
     ...(args.recallFloor === undefined ? {} : { recallFloor: args.recallFloor }),
+    ...(args.exclude === undefined ? {} : { exclude: args.exclude.map(withoutDot) }),
+    ...(args.include === undefined ? {} : { include: args.include.map(withoutDot) }),
   };
+}
+
+/** "./docs" as a shell completes it. */
+function withoutDot(place: string): string {
+  return place.replace(/^(?:\.\/)+/, "");
 }

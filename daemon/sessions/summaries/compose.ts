@@ -17,11 +17,16 @@ export function composeFolder({ path }: FolderBranch, nodes: readonly SummaryNod
     .filter((node) => node.kind === "file" && rankOf(node, path) < leading.length)
     .sort((first, second) => rankOf(first, path) - rankOf(second, path))[0];
   const statements: SummaryStatement[] = leader?.statements.slice(0, 1) ?? [];
-  for (const node of telling) {
+  const others = telling.filter((node) => node !== leader);
+  const room = maxStatements - statements.length;
+  // The last place tells how many found none.
+  const shown = others.length > room ? others.slice(0, room - 1) : others;
+  for (const node of shown) {
     const [first] = node.statements;
-    if (node === leader || !first || statements.length >= maxStatements) continue;
-    statements.push({ text: `${nameIn(node, path)}: ${first.text}`, citations: first.citations });
+    if (first) statements.push({ text: `${nameIn(node, path)}: ${first.text}`, citations: first.citations });
   }
+  const more = others.length - shown.length;
+  if (more > 0) statements.push({ text: `${more.toString()} more, each with a summary of its own`, citations: [] });
   return statements;
 }
 

@@ -1,5 +1,6 @@
 /** What a model is asked for a summary. A change here needs another `format` in kept-summaries.ts. */
 import type { PromptModel } from "../../prompt/index.ts";
+import { mainName } from "./main-name.ts";
 import type { TreeNode } from "./tree.ts";
 
 /** An answer of a model that quotes is one line behind an anchor, or a few. */
@@ -11,20 +12,36 @@ export interface SummaryQuestion {
   readonly maxTokens: number;
 }
 
-/** Null for what is composed from other summaries: a model that quotes has nothing to say about a folder. */
-export function questionAbout(model: PromptModel, { kind, path }: TreeNode): SummaryQuestion | null {
-  if (canOnlyQuote(model)) return kind === "file" ? { text: `What is ${path} for?`, maxTokens: quoteTokens } : null;
+/**
+ * In the order in which they are asked, until one gets a telling answer. None for what is composed from other summaries: a
+ * model that quotes has nothing to say about a folder.
+ *
+ * @param lines of the file
+ */
+export function questionsAbout(
+  model: PromptModel,
+  { kind, path }: TreeNode,
+  lines: readonly string[],
+): SummaryQuestion[] {
+  if (canOnlyQuote(model)) {
+    if (kind !== "file") return [];
+    const name = mainName(path, lines);
+    const ways = [`What is ${path} for?`, ...(name === null ? [] : [`What does ${name} do?`])];
+    return ways.map((text) => ({ text, maxTokens: quoteTokens }));
+  }
   switch (kind) {
     case "file":
-      return prose(`What is the file ${path} for? Answer in one to three short sentences.`);
+      return [prose(`What is the file ${path} for? Answer in one to three short sentences.`)];
     case "folder":
-      return prose(
-        `What is the folder ${path} for, and what does each part of it do? Answer in at most six short sentences.`,
-      );
+      return [
+        prose(
+          `What is the folder ${path} for, and what does each part of it do? Answer in at most six short sentences.`,
+        ),
+      ];
     case "repository":
-      return prose(
-        "What is this repository for, and what are its main parts? Answer in at most eight short sentences.",
-      );
+      return [
+        prose("What is this repository for, and what are its main parts? Answer in at most eight short sentences."),
+      ];
   }
 }
 

@@ -16,11 +16,32 @@ const maxStatementCharacters = 400;
  * @param lines of the file as it is now
  */
 export function quotedStatements(answer: ResolvedAnswer, path: string, lines: readonly string[]): SummaryStatement[] {
-  const own = answer.citations.filter((citation) => citation.path === path && citation.verified);
+  const own = answer.citations.filter(
+    ({ path: cited, line, verified }) => cited === path && verified && !isFragment(lines[line - 1] ?? ""),
+  );
   return own.slice(0, maxStatements).flatMap((citation) => {
     const text = sentenceAt(lines, citation.line);
     return text === "" ? [] : [{ text, citations: [citation] }];
   });
+}
+
+/** Lines that say what a file needs, or pieces of a list: nobody learns from them what the file is for. */
+function isFragment(line: string): boolean {
+  return /^\s*(?:import\b|from\s+\S+\s+import\b|#\s*(?:include|pragma)\b|use\s|using\s|package\s|require\b|(?:type\s+)?\w+,$|[^\w]*$)/.test(
+    line,
+  );
+}
+
+/** Words as people write them, rather than code: most of the text is words of letters with spaces between. */
+export function isProse({ text }: SummaryStatement): boolean {
+  const words = text.split(/\s+/).filter((word) => /^[("'`]?[A-Za-z][a-z'-]*[)"'`.,;:!?]*$/.test(word));
+  return words.length >= 4 && words.length / text.split(/\s+/).length > 0.6 && !/[{;]$/.test(text);
+}
+
+/** The first of the two that tells something in words, else the first that tells anything. */
+export function betterOf(first: SummaryStatement[], second: SummaryStatement[]): SummaryStatement[] {
+  if (first.some(isProse) || second.length === 0) return first;
+  return first.length === 0 || second.some(isProse) ? second : first;
 }
 
 /** Of a model that writes prose: its sentences, each with the citations that stand in it or alone behind it. */

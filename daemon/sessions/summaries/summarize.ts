@@ -30,8 +30,8 @@ import type { Report } from "../shared-task.ts";
 import { composeFolder } from "./compose.ts";
 import { KeptSummaries } from "./kept-summaries.ts";
 import { renderMarkdown } from "./markdown.ts";
-import { canOnlyQuote, questionAbout, type SummaryQuestion } from "./questions.ts";
-import { quotedStatements, writtenStatements } from "./statements.ts";
+import { canOnlyQuote, questionsAbout, type SummaryQuestion } from "./questions.ts";
+import { betterOf, isProse, quotedStatements, writtenStatements } from "./statements.ts";
 import { filesIn, type FolderBranch, type TreeNode, treeOf } from "./tree.ts";
 
 export interface SummaryOptions {
@@ -155,16 +155,34 @@ class SummaryRun {
     const { kept, params, model } = this.#options;
     const known = params.again && this.#prefix ? undefined : kept.get(key);
     if (known) return { statements: await Promise.all(known.map((one) => this.#checkAgain(one, node))), kept: true };
-    const question = questionAbout(model, node);
-    if (!this.#prefix || !question) return null;
-    const statements = await this.#ask(node, question, this.#prefix);
+    if (!this.#prefix) return null;
+    const lines = await this.#lines(node);
+    const questions = questionsAbout(model, node, lines);
+    if (questions.length === 0) return null;
+    let statements: SummaryStatement[] = [];
+    for (const question of questions) {
+      const answered = await this.#ask(node, lines, question, this.#prefix);
+      statements = betterOf(statements, answered);
+      if (statements.some(isProse)) break;
+    }
     await kept.set(key, statements);
     if (node.kind === "file") this.#askedFiles += 1;
     return { statements, kept: false };
   }
 
-  async #ask(node: TreeNode, { text, maxTokens }: SummaryQuestion, prefix: HeldPrefix): Promise<SummaryStatement[]> {
-    const { root, model, view, contextTokens, scheduler, signal } = this.#options;
+  async #lines({ kind, path }: TreeNode): Promise<readonly string[]> {
+    const { root, view } = this.#options;
+    const source = kind === "file" ? await readSourceText(root, path, view.overlays) : null;
+    return source?.text.split("\n") ?? [];
+  }
+
+  async #ask(
+    { path }: TreeNode,
+    lines: readonly string[],
+    { text, maxTokens }: SummaryQuestion,
+    prefix: HeldPrefix,
+  ): Promise<SummaryStatement[]> {
+    const { model, view, contextTokens, scheduler, signal } = this.#options;
     const question = await encodeQuestion(model, text);
     const room = {
       contextTokens,
@@ -191,8 +209,7 @@ class SummaryRun {
     if (generated.stopReason === "cancelled") throw new Failure("cancelled", "The request was cancelled.");
     const answer: ResolvedAnswer = await reader.finish();
     if (!canOnlyQuote(model)) return writtenStatements(answer);
-    const source = await readSourceText(root, node.path, overlays);
-    return source ? quotedStatements(answer, node.path, source.text.split("\n")) : [];
+    return quotedStatements(answer, path, lines);
   }
 
   /** A kept file is the file that it was; what else was cited may have changed. */
