@@ -30,6 +30,8 @@ export interface TestDaemonOptions {
   readonly version?: string;
   readonly runtimeDir?: string;
   readonly model?: string;
+  /** Default: nothing is kept on disk. */
+  readonly cacheDir?: string;
 }
 
 /** Short: a socket's path has about a hundred bytes. */
@@ -52,7 +54,7 @@ export async function startTestDaemon(options: TestDaemonOptions = {}): Promise<
   const service = new LongsightService({
     modelsDir: path.join(runtimeDir, "models"),
     defaultModel: options.model ?? path.join(runtimeDir, "models", "none"),
-    cacheDir: null,
+    cacheDir: options.cacheDir ?? null,
     logFile: path.join(runtimeDir, "daemon.log"),
     version,
     device: "cpu",

@@ -35,6 +35,11 @@ function link({ path: file, line, verified }: Citation): string {
   return `[${escape(place)}](./${target}#L${line.toString()})${verified ? "" : ", not verified"}`;
 }
 
+/** The last two: addresses that a renderer would turn into links by itself. */
 function escape(text: string): string {
-  return text.replace(/\s+/g, " ").replace(/[\\`*_{}[\]<>#|~!&$]/g, "\\$&");
+  return text
+    .replace(/\s+/g, " ")
+    .replace(/[\\`*_{}[\]<>#|~!&$]/g, "\\$&")
+    .replaceAll("://", ":\\/\\/")
+    .replace(/\bwww\./gi, "www\\.");
 }

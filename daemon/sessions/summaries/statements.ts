@@ -82,16 +82,20 @@ const closing = /\s*(?:\*+\/|-->|"""|''')\s*$/;
 export function sentenceAt(lines: readonly string[], line: number): string {
   const first = lines[line - 1] ?? "";
   let text = plain(first);
-  const isComment = opening.test(first) && !/^\s*#\s*(?:include|define|if|pragma)/.test(first);
-  if (isComment && !closing.test(first)) {
+  if (isComment(first) && !closing.test(first)) {
     for (const next of lines.slice(line, line + maxCommentLines)) {
       if (/[.!?:]$/.test(text)) break;
-      if (!opening.test(next) || plain(next) === "") break;
+      if (!isComment(next) || plain(next) === "") break;
       text = `${text} ${plain(next)}`;
       if (closing.test(next)) break;
     }
   }
   return text.slice(0, maxStatementCharacters).trim();
+}
+
+/** C's directives begin like a comment of other languages. */
+function isComment(line: string): boolean {
+  return opening.test(line) && !/^\s*#\s*(?:include|define|if|endif|else|pragma|undef|error)\b/.test(line);
 }
 
 function plain(line: string): string {
