@@ -59,7 +59,7 @@ describe("the command line", () => {
   });
 
   it.each([
-    [["frobnicate"], /no command "frobnicate"; there are ask, status/],
+    [["frobnicate"], /no command "frobnicate"; there are ask, summarize, status/],
     [["constructor"], /no command "constructor"/],
     [["ask", "--colour", "x"], /--colour/],
     [["ask", "q", "--repo"], /repo/],

@@ -30,7 +30,7 @@ class TerminalView implements ProgressView {
     const { columns } = this.#output;
     const width = columns === undefined || columns === 0 ? 79 : Math.max(10, columns - 1);
     const text = phaseText(record);
-    const line = record.phase === "prefilling" ? `${bar(record, Math.min(24, width - text.length - 3))}${text}` : text;
+    const line = isMeasured(record) ? `${bar(record, Math.min(24, width - text.length - 3))}${text}` : text;
     this.#output.write(`\r\x1b[K${line.slice(0, width)}`);
     this.#shown = true;
   }
@@ -41,7 +41,7 @@ class TerminalView implements ProgressView {
   }
 }
 
-/** A line when the phase changes, and at each further tenth of a prefill. */
+/** A line when the phase changes, and at each further tenth of a prefill or of a summary. */
 class PlainView implements ProgressView {
   readonly #output: ProgressOutput;
   #last = "";
@@ -51,7 +51,7 @@ class PlainView implements ProgressView {
   }
 
   show(record: ProgressRecord): void {
-    const tenth = record.phase === "prefilling" ? Math.floor(share(record) * 10) : (record.queuePosition ?? 0);
+    const tenth = isMeasured(record) ? Math.floor(share(record) * 10) : (record.queuePosition ?? 0);
     const key = `${record.phase} ${tenth.toString()}`;
     if (key === this.#last) return;
     this.#last = key;
@@ -61,6 +61,11 @@ class PlainView implements ProgressView {
   clear(): void {
     // Lines stay.
   }
+}
+
+/** Long work of which the whole is known. */
+function isMeasured({ phase }: ProgressRecord): boolean {
+  return phase === "prefilling" || phase === "summarizing";
 }
 
 /** Empty when there is no room for one. */
@@ -86,8 +91,10 @@ function phaseText(record: ProgressRecord): string {
       return `Waiting for ${count(record.queuePosition ?? 0)} other request${record.queuePosition === 1 ? "" : "s"} ...`;
     case "answering":
       return "Answering ...";
-    case "summarizing":
-      return `Summarising ${count(record.processedTokens)} of ${count(record.totalTokens)} files ...`;
+    case "summarizing": {
+      const eta = record.etaMs === null ? "" : `, ${duration(record.etaMs)} left`;
+      return `Summarised ${count(record.processedTokens)} of ${count(record.totalTokens)} files${eta}`;
+    }
     case "prefilling": {
       const percent = `${Math.floor(share(record) * 100).toString()} %`;
       const tokens = `${count(record.processedTokens)} of ${count(record.totalTokens)} tokens`;

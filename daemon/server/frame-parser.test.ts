@@ -7,6 +7,9 @@ function frame(body: string): Buffer {
   return Buffer.from(`Content-Length: ${Buffer.byteLength(body).toString()}\r\n\r\n${body}`);
 }
 
+/** The begin of a request that goes on. */
+const request = `{"jsonrpc":"2.0","id":1,"method":"longsight/ask","params":{"question":"${"x".repeat(10_000)}`;
+
 describe("FrameParser", () => {
   it("gives the same bodies however the bytes are cut", () => {
     fc.assert(
@@ -44,7 +47,12 @@ describe("FrameParser", () => {
     ["a length that no double holds", `Content-Length: ${"9".repeat(40)}\r\n\r\n`, /not a number/],
     ["a doubled length", "Content-Length: 2\r\nContent-Length: 2\r\n\r\n", /twice/],
     ["an empty body", "Content-Length: 0\r\n\r\n", /0; a message has a body/],
-    ["a huge body", `Content-Length: ${(limits.maxFrameBytes + 1).toString()}\r\n\r\n`, /at most 4194304/],
+    [
+      "a body past the limit",
+      `Content-Length: ${(limits.maxFrameBytes + 1).toString()}\r\n\r\n${request}`,
+      /at most 4194304/,
+    ],
+    ["a huge body", `Content-Length: ${(1000 * limits.maxFrameBytes).toString()}\r\n\r\n`, /at most 4194304/],
     ["a header line without a name", "no colon here\r\n\r\n", /no name/],
     ["another charset", "Content-Length: 2\r\nContent-Type: a; charset=utf-16\r\n\r\n", /utf-16/],
     ["another protocol", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", /no name/],
@@ -63,6 +71,25 @@ describe("FrameParser", () => {
     }).toThrow(FramingError);
     expect(sent).toBeLessThanOrEqual(limits.maxHeaderBytes + 1);
   });
+
+  it.each(["textDocument/didOpen", "textDocument/didChange"])(
+    "lets a huge document of %s pass by, and closes it",
+    (method) => {
+      const uri = "file:///work/a%20%22b.log";
+      const text = "\u00e9".repeat(limits.maxFrameBytes);
+      const params = { textDocument: { uri, version: 1, languageId: "log", text } };
+      const huge = frame(JSON.stringify({ jsonrpc: "2.0", method, params }));
+      const stream = Buffer.concat([huge, frame("{}")]);
+      const parser = new FrameParser();
+      const got: string[] = [];
+      for (let at = 0; at < stream.length; at += 60_000) {
+        got.push(...parser.push(stream.subarray(at, at + 60_000)).map(String));
+      }
+      const closing = { jsonrpc: "2.0", method: "textDocument/didClose", params: { textDocument: { uri } } };
+      expect(got.map((body) => JSON.parse(body) as unknown)).toEqual([closing, {}]);
+      expect(parser.inFrame).toBe(false);
+    },
+  );
 
   it("knows when a frame is half there", () => {
     const parser = new FrameParser();

@@ -1,5 +1,6 @@
 /** LSP's framing, read without trust: headers and body lengths are checked before anything is kept. */
 import { limits } from "../protocol/limits.ts";
+import { oversizedDocument, oversizedHeadBytes } from "./oversized-document.ts";
 
 /** The stream cannot be read any further: where the next frame begins is not known. */
 export class FramingError extends Error {}
@@ -14,6 +15,8 @@ export class FrameParser {
   #bodyLength: number | null = null;
   #body: Buffer[] = [];
   #bodyBytes = 0;
+  /** The body that is being read is too large to be kept, and passes by. */
+  #skipping = false;
 
   /** True when a frame has begun and is not complete. */
   get inFrame(): boolean {
@@ -42,13 +45,20 @@ export class FrameParser {
     }
     this.#header = Buffer.alloc(0);
     this.#bodyLength = contentLength(block.toString("latin1", 0, end));
+    this.#skipping = false;
     return chunk.subarray(end + headerEnd.length - before);
   }
 
   #readBody(chunk: Buffer, length: number, frames: Buffer[]): Buffer {
     const part = chunk.subarray(0, length - this.#bodyBytes);
-    this.#body.push(part);
+    if (!this.#skipping) this.#body.push(part);
     this.#bodyBytes += part.length;
+    if (length > limits.maxFrameBytes && !this.#skipping && this.#bodyBytes >= oversizedHeadBytes) {
+      const closing = oversizedDocument(Buffer.concat(this.#body));
+      if (closing === null) throw tooLarge(length);
+      this.#skipping = true;
+      this.#body = [closing];
+    }
     if (this.#bodyBytes === length) {
       frames.push(Buffer.concat(this.#body));
       this.#body = [];
@@ -81,10 +91,15 @@ function contentLength(header: string): number {
   }
   if (length === null) throw new FramingError("Content-Length is missing.");
   if (length === 0) throw new FramingError("Content-Length is 0; a message has a body.");
-  if (length > limits.maxFrameBytes) {
-    throw new FramingError(
-      `The frame has ${length.toString()} bytes; at most ${limits.maxFrameBytes.toString()} are accepted.`,
-    );
-  }
+  if (length > maxSkippedBytes) throw tooLarge(length);
   return length;
+}
+
+/** No editor opens a file of that size: whoever sends it is no editor. */
+const maxSkippedBytes = 64 * limits.maxFrameBytes;
+
+function tooLarge(length: number): FramingError {
+  return new FramingError(
+    `The frame has ${length.toString()} bytes; at most ${limits.maxFrameBytes.toString()} are accepted.`,
+  );
 }

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { productVersion } from "../../daemon/protocol/version.ts";
 import { type Bundled, bundle } from "./bundled.ts";
 import { startTestDaemon, temporaryDir, type TestDaemon, type TestDaemonOptions } from "./test-daemon.ts";
-import { bytesOf, writeRepository, writeTinyModel } from "./tiny-model.ts";
+import { bytesOf, textOf, writeRepository, writeTinyModel } from "./tiny-model.ts";
 
 let bundled: Bundled;
 let dir: string;
@@ -73,6 +73,45 @@ function longsight(
   });
 }
 
+/** As a chat model does: names what it is asked about, and cites the first file. */
+const summarizing = {
+  answer: (_context: Uint32Array, about: Uint32Array) =>
+    bytesOf(`This is ${/What is (?:the \w+ )?(\S+?)(?: repository)?[ ,]/.exec(textOf(about))?.[1] ?? "?"}. [0:1]`),
+};
+
+describe("longsight summarize", () => {
+  it("prints each summary with its place, and how many files have one", async () => {
+    await start({ ...summarizing, tokenMs: 5 });
+    const { exitCode, stdout, stderr } = await longsight(["summarize"]);
+    expect(exitCode, stderr).toBe(0);
+    expect(stdout).toMatch(/^part000\.ts\n {2}This is part000\.ts\. {2}\[part000\.ts:1.*\]\n\npart001\.ts\n/);
+    expect(stdout).toMatch(/\nThe repository\n {2}This is this\. {2}\[part000\.ts:1.*\]\n\n$/);
+    expect(stderr).toContain("[5 of 5 files summarised, 0 kept from before]");
+    expect(stderr).toMatch(/Summarised \d of 5 files/);
+  });
+
+  it("prints one JSON object or one Markdown document, of a part of the repository, with what was chosen", async () => {
+    await start(summarizing);
+    const json = await longsight(["summarize", "--json", "--exclude", "./part001.ts"]);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      coverage: { summarized: 4, files: 4 },
+      context: { files: 4, leftOut: [{ path: "part001.ts", reason: "excluded" }] },
+    });
+    const markdown = await longsight(["summarize", "./part002.ts", "--markdown"]);
+    expect(markdown.stdout).toMatch(
+      /^# repo\n\n1 of 1 files summarised[^]*\n## part002\.ts\n\n- This is part002\.ts\. \(\[part000/,
+    );
+  });
+
+  it("says what is wrong with the path", async () => {
+    await start(summarizing);
+    const outside = await longsight(["summarize", "../elsewhere"]);
+    expect(outside).toMatchObject({ exitCode: 64, stderr: expect.stringContaining("is not in") as string });
+    const missing = await longsight(["summarize", "nowhere.ts"]);
+    expect(missing).toMatchObject({ exitCode: 64, stderr: expect.stringContaining("nowhere.ts") as string });
+  });
+});
+
 describe("longsight ask", () => {
   it("prints the answer and its places on stdout, progress and cost on stderr", async () => {
     await start({ stepMs: 150 });
@@ -102,7 +141,14 @@ describe("longsight ask", () => {
           quote: expect.any(String) as string,
         },
       ],
-      context: { files: 5, tokens: expect.any(Number) as number, leftOut: [], leftOutCount: 0, changedFiles: 0 },
+      context: {
+        files: 5,
+        tokens: expect.any(Number) as number,
+        leftOut: [],
+        leftOutCount: 0,
+        changedFiles: 0,
+        unsavedFiles: 0,
+      },
       timings: {
         promptTokens: expect.any(Number) as number,
         cachedTokens: 0,

@@ -63,10 +63,15 @@ describe("PROTOCOL.md", () => {
     }
   });
 
-  it("names every field of ask's params and result", () => {
-    const source = readFileSync(new URL("../../daemon/protocol/ask.ts", import.meta.url), "utf8");
+  it.each([
+    ["ask", 20],
+    ["context", 30],
+    ["evidence", 7],
+    ["summarize", 20],
+  ])("names every field of the params and results of %s", (file, least) => {
+    const source = readFileSync(new URL(`../../daemon/protocol/${file}.ts`, import.meta.url), "utf8");
     const fields = [...source.matchAll(/^ {2}readonly (\w+)\??:/gm)].map((match) => match[1] ?? "");
-    expect(fields.length).toBeGreaterThan(20);
+    expect(fields.length).toBeGreaterThanOrEqual(least);
     for (const field of fields) expect(page, field).toMatch(new RegExp(`[\`"]${field}[\`"]`));
   });
 });
