@@ -1,7 +1,7 @@
 import ignore, { type Ignore } from "ignore";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ChosenFiles } from "./file-choice.ts";
+import type { ChosenFiles } from "./file-choice.ts";
 import { parentFolders } from "./listing.ts";
 import { isVendoredFolder, vendoredFolderOf } from "./vendored.ts";
 

@@ -2,7 +2,7 @@
 import { appendFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import type { ContextChanges, ContextResult } from "../../daemon/protocol/context.ts";
+import type { ContextChanges, ContextResult, OpenResult } from "../../daemon/protocol/context.ts";
 import { question, recordOf, setUpAsking } from "./asking.ts";
 import type { RawClient, RpcMessage } from "./raw-client.ts";
 import { bytesOf, textOf } from "./tiny-model.ts";
@@ -10,17 +10,17 @@ import { bytesOf, textOf } from "./tiny-model.ts";
 const asking = setUpAsking();
 const { contextTokens } = question;
 
-function resultOf<Result>(message: RpcMessage): Result {
+function resultOf(message: RpcMessage): unknown {
   expect(message.error).toBeUndefined();
-  return message.result as unknown as Result;
+  return message.result;
 }
 
 async function describeContext(client: RawClient, params: object = {}): Promise<ContextResult> {
-  return resultOf(await client.request("longsight/context", { contextTokens, ...params }));
+  return resultOf(await client.request("longsight/context", { contextTokens, ...params })) as ContextResult;
 }
 
 async function changes(client: RawClient, params: object = {}): Promise<ContextChanges> {
-  return resultOf(await client.request("longsight/changes", { contextTokens, ...params }));
+  return resultOf(await client.request("longsight/changes", { contextTokens, ...params })) as ContextChanges;
 }
 
 const here = (name: string): string => path.join(asking.repository, name);
@@ -143,9 +143,7 @@ describe("longsight/changes", () => {
     expect(status.result).toMatchObject({ sessions: [{ changedFiles: 3, files: 20 }] });
     expect(asking.daemon.work.prefilledTokens).toBe(before); // asking is free
 
-    const opened = resultOf<{ cachedTokens: number; context: { changedFiles: number } }>(
-      await client.request("longsight/open", question),
-    );
+    const opened = resultOf(await client.request("longsight/open", question)) as OpenResult;
     expect(opened.context.changedFiles).toBe(3);
     expect(opened.cachedTokens).toBe(context.budget.heldTokens);
     expect(asking.daemon.work.prefilledTokens - before).toBe(context.budget.usedTokens - opened.cachedTokens);

@@ -25,7 +25,8 @@ export class KeptSummaries {
   }
 
   static async open(directory: string | null): Promise<KeptSummaries> {
-    return new KeptSummaries(directory, directory === null ? new Map() : await readKeptFile(directory));
+    const nothing = new Map<string, readonly SummaryStatement[]>();
+    return new KeptSummaries(directory, directory === null ? nothing : await readKeptFile(directory));
   }
 
   static key(parts: readonly string[]): string {
