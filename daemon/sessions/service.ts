@@ -33,7 +33,7 @@ import { resolvePrefill } from "./prefill-settings.ts";
 import { Scheduler } from "./scheduler.ts";
 import { type OpenDocuments, type RepositoryView, viewRepository } from "./repository-view.ts";
 import { reservedTokens, type Session } from "./session.ts";
-import { SessionStore } from "./session-store.ts";
+import { type SessionKey, SessionStore } from "./session-store.ts";
 import type { Report } from "./shared-task.ts";
 import { KeptSummaries } from "./summaries/kept-summaries.ts";
 import { summarize } from "./summaries/summarize.ts";
@@ -69,6 +69,12 @@ export interface AskContext extends RequestContext {
 
 export interface SummarizeContext extends RequestContext {
   readonly onNode: (piece: SummaryPiece) => void;
+}
+
+/** Which session a target means, whether there is one or not. */
+interface Located {
+  readonly view: RepositoryView;
+  readonly options: SessionKey;
 }
 
 /** A target's session; no engine is needed for it. */
@@ -207,11 +213,11 @@ export class LongsightService {
     });
   }
 
+  /** Asked again and again by editors: no use of the context, and no reason to keep an engine. */
   async changes(target: ResolvedTarget, context: RequestContext): Promise<ContextChanges> {
-    return this.#admit(async () => {
-      const { session, view } = await this.#find(target, context);
-      return session.use(() => session.changes(view, context.signal));
-    });
+    const { options, view } = await this.#locate(target, context);
+    const session = this.#sessions.peek(options);
+    return session ? session.changes(view, context.signal) : listChanges(false, []);
   }
 
   async status(): Promise<StatusResult> {
@@ -283,7 +289,13 @@ export class LongsightService {
   }
 
   /** The same without an engine. */
-  async #find(target: ResolvedTarget, { documents }: RequestContext): Promise<Found> {
+  async #find(target: ResolvedTarget, context: RequestContext): Promise<Found> {
+    const { options, view } = await this.#locate(target, context);
+    const { root, model, contextTokens } = options;
+    return { root, session: this.#sessions.get(options), view, model, contextTokens };
+  }
+
+  async #locate(target: ResolvedTarget, { documents }: RequestContext): Promise<Located> {
     const root = await findFolder(target.repository);
     const modelDir = await this.#modelDir(target);
     const model = await this.#promptModel(modelDir);
@@ -292,15 +304,8 @@ export class LongsightService {
     const contextTokens = await chooseContext(target.contextTokens, model, this.#pool.lastInfo(modelDir), device);
     const view = await viewRepository(root, target.repository, target, documents);
     this.#tokenCache ??= TokenCache.open({ directory: this.#options.cacheDir });
-    const session = this.#sessions.get({
-      root,
-      model,
-      contextTokens,
-      prefill,
-      tokenCache: await this.#tokenCache,
-      scheduler: this.#scheduler,
-    });
-    return { root, session, view, model, contextTokens };
+    const tokenCache = await this.#tokenCache;
+    return { view, options: { root, model, contextTokens, prefill, tokenCache, scheduler: this.#scheduler } };
   }
 
   async #modelDir(target: ResolvedTarget): Promise<string> {

@@ -7,6 +7,9 @@ const maxSessions = 16;
 /** Ends the engines of all models but these; false when there were none. */
 type FreeEngines = (modelDirsInUse: ReadonlySet<string>) => Promise<boolean>;
 
+/** What tells sessions apart, and what a new one needs. */
+export type SessionKey = Omit<SessionOptions, "freeSomething">;
+
 export class SessionStore {
   readonly #sessions = new Map<string, Session>();
   readonly #freeEngines: FreeEngines;
@@ -16,14 +19,18 @@ export class SessionStore {
   }
 
   /** The session of this repository, model, context size and kind of prefill; made when there is none. */
-  get(options: Omit<SessionOptions, "freeSomething">): Session {
-    const key = JSON.stringify([options.root, options.model.modelDir, options.contextTokens, options.prefill.identity]);
+  get(options: SessionKey): Session {
+    const key = keyOf(options);
     const known = this.#sessions.get(key);
     if (known) return known;
     const session: Session = new Session({ ...options, freeSomething: () => this.freeOne(session) });
     this.#sessions.set(key, session);
     this.#dropOldest();
     return session;
+  }
+
+  peek(options: SessionKey): Session | undefined {
+    return this.#sessions.get(keyOf(options));
   }
 
   all(): Session[] {
@@ -63,4 +70,8 @@ export class SessionStore {
     this.#sessions.delete(oldest[0]);
     void oldest[1].release();
   }
+}
+
+function keyOf({ root, model, contextTokens, prefill }: SessionKey): string {
+  return JSON.stringify([root, model.modelDir, contextTokens, prefill.identity]);
 }

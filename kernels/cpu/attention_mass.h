@@ -28,6 +28,24 @@ static inline float MassDot(const float* q, const void* key, int64_t n) {
   return dot;
 }
 
+// sums[i] = q . key[i]. Four sums at a time, or each addition would wait for the one before it.
+template <class S, DType Kv>
+static inline void MassDot4(const float* q, const void* const (&key)[4], int64_t n, float* sums) {
+  typename S::V a = S::Zero(), b = S::Zero(), c = S::Zero(), d = S::Zero();
+  int64_t i = 0;
+  for (; i + S::kWidth <= n; i += S::kWidth) {
+    const typename S::V row = S::Load(q + i);
+    a = S::Fma(row, LoadVector<S, Kv>(key[0], i), a);
+    b = S::Fma(row, LoadVector<S, Kv>(key[1], i), b);
+    c = S::Fma(row, LoadVector<S, Kv>(key[2], i), c);
+    d = S::Fma(row, LoadVector<S, Kv>(key[3], i), d);
+  }
+  S::ReduceAdd4(a, b, c, d, sums);
+  for (; i < n; ++i) {
+    for (int j = 0; j < 4; ++j) sums[j] += q[i] * LoadScalar<Kv>(key[j], i);
+  }
+}
+
 // The sum of 2^(score - lse) of `count` keys of one view for one query head.
 template <class S, DType Kv>
 static inline float MassOfTile(const AttentionMassParams& p, const KvView& view, int64_t first,
@@ -36,10 +54,17 @@ static inline float MassOfTile(const AttentionMassParams& p, const KvView& view,
   alignas(64) float scores[kMassTileKeys];
   const float* q = p.q + head * p.q_head_stride;
   const int64_t kv_head = head / (p.heads / p.kv_heads);
-  for (int64_t key = 0; key < count; ++key) {
-    const void* row =
-        ElementAt(view.k, Kv, (first + key) * view.row_stride + kv_head * view.head_stride);
-    scores[key] = MassDot<S, Kv>(q, row, p.head_size);
+  const auto row_of = [&](int64_t key) {
+    return ElementAt(view.k, Kv, (first + key) * view.row_stride + kv_head * view.head_stride);
+  };
+  int64_t scored = 0;
+  for (; scored + 4 <= count; scored += 4) {
+    const void* const rows[4] = {row_of(scored), row_of(scored + 1), row_of(scored + 2),
+                                 row_of(scored + 3)};
+    MassDot4<S, Kv>(q, rows, p.head_size, scores + scored);
+  }
+  for (; scored < count; ++scored) {
+    scores[scored] = MassDot<S, Kv>(q, row_of(scored), p.head_size);
   }
   // Keys that fill up the last vector: 2^-inf is nothing.
   const int64_t padded = RoundUp(count, S::kWidth);

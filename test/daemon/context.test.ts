@@ -164,6 +164,21 @@ describe("longsight/changes", () => {
     expect(await changes(client, small)).toMatchObject({ files: [{ path: inside!.path, change: "edited" }] });
   });
 
+  it("may be asked all the time: it makes no session and keeps no engine", async () => {
+    const client = await asking.start({}, { idle: { freeEngineMs: 300 } });
+    expect(await changes(client)).toMatchObject({ held: false });
+    expect((await client.request("longsight/status")).result).toMatchObject({ sessions: [] });
+    await client.request("longsight/open", question);
+    let state: unknown;
+    do {
+      await changes(client);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      const { result } = await client.request("longsight/status");
+      state = (result as { engine: { state: string } } | undefined)?.engine.state;
+    } while (state === "ready");
+    expect(state).toBe("stopped");
+  });
+
   it("forgets with the KV", async () => {
     const client = await asking.start();
     await client.request("longsight/open", question);
