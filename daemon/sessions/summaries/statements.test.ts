@@ -42,6 +42,32 @@ describe("a cited line", () => {
     ]);
   });
 
+  it("of a Markdown heading is followed by the first sentence below it, which has a place of its own", () => {
+    const page = [
+      "# Tool",
+      "",
+      "![badge](x)",
+      "",
+      "Reads **all** of it.",
+      "And more.",
+      "",
+      "## Use",
+      "- a list",
+      "## End",
+    ];
+    const statement = (line: number) => quotedStatements(answer("", [cite("a.md", line)]), "a.md", page);
+    expect(statement(1)).toEqual([
+      {
+        text: "Tool: Reads **all** of it.",
+        citations: [
+          cite("a.md", 1),
+          { path: "a.md", line: 5, verified: true, stale: false, quote: "Reads **all** of it." },
+        ],
+      },
+    ]);
+    expect(statement(8)).toEqual([{ text: "Use", citations: [cite("a.md", 8)] }]);
+  });
+
   it("in words is better than code, and code better than nothing", () => {
     const code = [{ text: "export interface Scan {", citations: [] }];
     const words = [{ text: "Lists the files of a repository.", citations: [] }];

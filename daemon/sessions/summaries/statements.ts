@@ -8,6 +8,8 @@ export const maxStatements = 12;
 /** Lines of a comment that are read on, where the cited one ends within a sentence. */
 const maxCommentLines = 6;
 const maxStatementCharacters = 400;
+/** From a heading to its first words: room for badges and a table of contents. */
+const maxLinesBelow = 12;
 
 /**
  * Of a model that can only quote: each place that it cites in the file, as what stands there. A comment is read on to the end of
@@ -21,8 +23,32 @@ export function quotedStatements(answer: ResolvedAnswer, path: string, lines: re
   );
   return own.slice(0, maxStatements).flatMap((citation) => {
     const text = sentenceAt(lines, citation.line);
-    return text === "" ? [] : [{ text, citations: [citation] }];
+    if (text === "") return [];
+    const below = /\.mdx?$/i.test(path) ? paragraphBelow(lines, citation.line) : null;
+    if (!below) return [{ text, citations: [citation] }];
+    const opening: Citation = { path, line: below.line, verified: true, stale: citation.stale, quote: below.quote };
+    return [{ text: `${text}: ${below.text}`.slice(0, maxStatementCharacters), citations: [citation, opening] }];
   });
+}
+
+/** A heading says little by itself: the first sentence below it, when there are words before the next heading. */
+function paragraphBelow(
+  lines: readonly string[],
+  heading: number,
+): { text: string; line: number; quote: string } | null {
+  if (!/^#+\s/.test(lines[heading - 1] ?? "")) return null;
+  for (let line = heading + 1; line <= Math.min(lines.length, heading + maxLinesBelow); line++) {
+    const quote = lines[line - 1] ?? "";
+    if (/^#+\s/.test(quote)) return null;
+    if (!/^[A-Za-z*_"'`(]/.test(quote)) continue; // blank, a badge, a table, a list, code
+    let text = quote.trim();
+    for (const next of lines.slice(line, line + maxCommentLines)) {
+      if (/[.!?:]$/.test(text) || !/^\S/.test(next)) break;
+      text = `${text} ${next.trim()}`;
+    }
+    return { text: /^.*?[.!?](?=\s|$)/.exec(text)?.[0] ?? text, line, quote: quote.trim() };
+  }
+  return null;
 }
 
 /** Lines that say what a file needs, or pieces of a list: nobody learns from them what the file is for. */
