@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { AskRecord } from "../protocol/ask.ts";
 import type { LeftOut } from "../protocol/context.ts";
-import { renderCitations, renderPrefill, renderUnread } from "./render-answer.ts";
+import { renderCitations, renderEvidence, renderPrefill, renderUnread } from "./render-answer.ts";
 
 const citation = { path: "a.ts", line: 3, verified: true, stale: false, quote: "function a() {" };
 
@@ -38,6 +38,16 @@ describe("what stands below an answer", () => {
     expect(
       renderPrefill({ mode: "dense", prefill: { recall: { mean: 1, least: 1 }, sparsity: 0, guardShare: 0 } }),
     ).toBe("dense prefill");
+  });
+
+  test("where the attention lay, when it was asked for; a hostile name as text", () => {
+    const files = ["a.ts", "b\u001b[2J.ts", "c", "d", "e", "f"].map((path, at) => ({ path, share: 0.5 / (at + 1) }));
+    const evidence = { files, blocks: [], repositoryShare: 0.834 };
+    expect(renderEvidence({ ...record([], []), evidence })).toBe(
+      "[attention: a.ts 50 %, b?[2J.ts 25 %, c 17 %, d 13 %, e 10 %; 83 % of it on files]\n",
+    );
+    expect(renderEvidence({ ...record([], []), evidence: null })).toMatch(/cannot tell/);
+    expect(renderEvidence(record([], []))).toBe("");
   });
 
   test("places are listed once, with what was checked", () => {

@@ -6,12 +6,17 @@ import { count, duration } from "./progress-view.ts";
 /** What follows is noise, and in --json. */
 const shownEvidenceFiles = 5;
 
+/** A path may hold any character but "/" and zero: none of them steers the terminal. */
+export function printable(path: string): string {
+  return path.replace(/\p{Cc}|[\u202A-\u202E\u2066-\u2069]/gu, "?");
+}
+
 /** One line per place; empty when the answer cites nothing. */
 export function renderCitations(record: AskRecord): string {
   const lines = new Set(
     record.citations.map(({ path, line, verified, stale }) => {
       const mark = verified ? "  (checked)" : "  (unverified: the quoted text was not found there)";
-      return `  ${path}:${line.toString()}${mark}${stale ? "  (the file has changed since it was read)" : ""}`;
+      return `  ${printable(path)}:${line.toString()}${mark}${stale ? "  (the file has changed since it was read)" : ""}`;
     }),
   );
   return [...lines].map((line) => `${line}\n`).join("");
@@ -52,7 +57,7 @@ export function renderEvidence({ evidence }: AskRecord): string {
   if (evidence === undefined) return "";
   if (evidence === null) return "[evidence: this device cannot tell where the attention lay]\n";
   const files = evidence.files.slice(0, shownEvidenceFiles);
-  const list = files.map(({ path, share }) => `${path} ${(100 * share).toFixed(0)} %`);
+  const list = files.map(({ path, share }) => `${printable(path)} ${(100 * share).toFixed(0)} %`);
   return `[attention: ${list.join(", ")}; ${(100 * evidence.repositoryShare).toFixed(0)} % of it on files]\n`;
 }
 

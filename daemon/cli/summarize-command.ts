@@ -7,7 +7,7 @@ import type { SummarizeArguments } from "./arguments.ts";
 import type { DaemonClient } from "./daemon-client.ts";
 import { interruptible } from "./interruptible.ts";
 import { count, createProgressView } from "./progress-view.ts";
-import { renderContext } from "./render-answer.ts";
+import { printable, renderContext } from "./render-answer.ts";
 import { readTarget } from "./target.ts";
 
 export async function summarizeCommand(client: DaemonClient, args: SummarizeArguments): Promise<void> {
@@ -49,7 +49,7 @@ function placeIn(repository: string, { repo, path: typed }: SummarizeArguments):
 }
 
 function renderNode({ path: place, statements, kind }: SummaryNode): string {
-  const title = kind === "repository" ? "The repository" : place;
+  const title = kind === "repository" ? "The repository" : printable(place);
   if (statements.length === 0) return `${title}\n  (nothing was found to say about it)\n\n`;
   const lines = statements.map(({ text, citations }) => `  ${text}${renderPlaces(citations)}\n`);
   return `${title}\n${lines.join("")}\n`;
@@ -58,7 +58,7 @@ function renderNode({ path: place, statements, kind }: SummaryNode): string {
 function renderPlaces(citations: readonly Citation[]): string {
   if (citations.length === 0) return "";
   const places = citations.map(({ path: file, line, verified }) => {
-    const place = `${file}:${line.toString()}`;
+    const place = `${printable(file)}:${line.toString()}`;
     return verified ? place : `${place} unverified`;
   });
   return `  [${places.join(", ")}]`;

@@ -4,6 +4,7 @@ export { CitationChecker } from "./citation-checker.ts";
 export { commonPrefixLength } from "./common-prefix.ts";
 export { packRepository, type PackOptions, type PackProgress } from "./pack.ts";
 export type { PackedFile, PackedRepository } from "./packed-repository.ts";
+export { toPlainText } from "./plain-text.ts";
 export type { Dialect, PromptProfile } from "./profile.ts";
 export { loadPromptModel, type PromptModel } from "./prompt-model.ts";
 export { encodeQuestion } from "./question.ts";

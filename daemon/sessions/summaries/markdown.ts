@@ -1,5 +1,6 @@
 /** Summaries as one Markdown document. What a repository or a model says is text in it, never markup. */
 import path from "node:path";
+import { toPlainText } from "../../prompt/index.ts";
 import type { Citation } from "../../protocol/ask.ts";
 import type { SummaryCoverage, SummaryNode } from "../../protocol/summarize.ts";
 
@@ -37,7 +38,7 @@ function link({ path: file, line, verified }: Citation): string {
 
 /** The last two: addresses that a renderer would turn into links by itself. */
 function escape(text: string): string {
-  return text
+  return toPlainText(text)
     .replace(/\s+/g, " ")
     .replace(/[\\`*_{}[\]<>#|~!&$]/g, "\\$&")
     .replaceAll("://", ":\\/\\/")

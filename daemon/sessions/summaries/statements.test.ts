@@ -68,6 +68,12 @@ describe("a cited line", () => {
     expect(statement(8)).toEqual([{ text: "Use", citations: [cite("a.md", 8)] }]);
   });
 
+  it("steers no terminal and hides nothing", () => {
+    const hostile = ["// Runs \u001b[31mred\u001b[0m and \u202Ebidi\u202C\u0007 words."];
+    const [statement] = quotedStatements(answer("", [cite("a.ts", 1)]), "a.ts", hostile);
+    expect(statement?.text).toBe("Runs [31mred[0m and bidi words.");
+  });
+
   it("in words is better than code, and code better than nothing", () => {
     const code = [{ text: "export interface Scan {", citations: [] }];
     const words = [{ text: "Lists the files of a repository.", citations: [] }];

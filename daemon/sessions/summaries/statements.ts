@@ -1,5 +1,5 @@
 /** From an answer to the statements of a summary. */
-import type { ResolvedAnswer } from "../../prompt/index.ts";
+import { type ResolvedAnswer, toPlainText } from "../../prompt/index.ts";
 import type { Citation } from "../../protocol/ask.ts";
 import type { SummaryStatement } from "../../protocol/summarize.ts";
 
@@ -15,19 +15,20 @@ const maxLinesBelow = 12;
  * Of a model that can only quote: each place that it cites in the file, as what stands there. A comment is read on to the end of
  * its sentence.
  *
- * @param lines of the file as it is now
+ * @param text the lines of the file as it is now
  */
-export function quotedStatements(answer: ResolvedAnswer, path: string, lines: readonly string[]): SummaryStatement[] {
+export function quotedStatements(answer: ResolvedAnswer, path: string, text: readonly string[]): SummaryStatement[] {
+  const lines = text.map(toPlainText);
   const own = answer.citations.filter(
     ({ path: cited, line, verified }) => cited === path && verified && !isFragment(lines[line - 1] ?? ""),
   );
   return own.slice(0, maxStatements).flatMap((citation) => {
-    const text = sentenceAt(lines, citation.line);
-    if (text === "") return [];
+    const said = sentenceAt(lines, citation.line);
+    if (said === "") return [];
     const below = /\.mdx?$/i.test(path) ? paragraphBelow(lines, citation.line) : null;
-    if (!below) return [{ text, citations: [citation] }];
+    if (!below) return [{ text: said, citations: [citation] }];
     const opening: Citation = { path, line: below.line, verified: true, stale: citation.stale, quote: below.quote };
-    return [{ text: `${text}: ${below.text}`.slice(0, maxStatementCharacters), citations: [citation, opening] }];
+    return [{ text: `${said}: ${below.text}`.slice(0, maxStatementCharacters), citations: [citation, opening] }];
   });
 }
 

@@ -83,6 +83,24 @@ describe("a loaded model", () => {
     expect(result.firstTokenMs).toBeGreaterThan(0);
   });
 
+  it("tells where the attention of an answer lay, when it is asked", async () => {
+    const base = await prefill(model, model.emptyKv(), golden.inputIds.subarray(0, 150));
+    const rest = golden.inputIds.subarray(150);
+    const ask = (evidenceEnds: Uint32Array) =>
+      model.generate(base, rest, { ...greedyOptions, evidenceEnds }, newFlag(), () => undefined);
+    const { evidence, evidenceMass, tokenIds } = await ask(Uint32Array.of(1, 50, 100, 150));
+    expect(tokenIds).toEqual(golden.greedy);
+    expect(evidence).toHaveLength(4);
+    expect(evidence[0]).toBe(0);
+    expect(evidence.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 9);
+    expect(evidenceMass).toBeGreaterThan(0.1);
+    expect(evidenceMass).toBeLessThan(1);
+    expect(await ask(new Uint32Array())).toMatchObject({ evidence: new Float64Array(), evidenceMass: 0, tokenIds });
+    await expect(ask(Uint32Array.of(1, 151))).rejects.toMatchObject({ code: "invalid-argument" });
+    await expect(ask(Uint32Array.of(9, 8))).rejects.toMatchObject({ code: "invalid-argument" });
+    expect(() => void ask([1, 2] as unknown as Uint32Array)).toThrow(/evidenceEnds must be a Uint32Array/);
+  });
+
   it("stops at an end token, which it tells too", async () => {
     const options = { ...greedyOptions, endTokenIds: [golden.greedy[3]!] };
     const result = await model.generate(model.emptyKv(), golden.inputIds, options, newFlag(), () => undefined);
