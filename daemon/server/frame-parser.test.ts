@@ -72,24 +72,40 @@ describe("FrameParser", () => {
     expect(sent).toBeLessThanOrEqual(limits.maxHeaderBytes + 1);
   });
 
-  it.each(["textDocument/didOpen", "textDocument/didChange"])(
-    "lets a huge document of %s pass by, and closes it",
-    (method) => {
-      const uri = "file:///work/a%20%22b.log";
-      const text = "\u00e9".repeat(limits.maxFrameBytes);
-      const params = { textDocument: { uri, version: 1, languageId: "log", text } };
-      const huge = frame(JSON.stringify({ jsonrpc: "2.0", method, params }));
-      const stream = Buffer.concat([huge, frame("{}")]);
-      const parser = new FrameParser();
-      const got: string[] = [];
-      for (let at = 0; at < stream.length; at += 60_000) {
-        got.push(...parser.push(stream.subarray(at, at + 60_000)).map(String));
-      }
-      const closing = { jsonrpc: "2.0", method: "textDocument/didClose", params: { textDocument: { uri } } };
-      expect(got.map((body) => JSON.parse(body) as unknown)).toEqual([closing, {}]);
-      expect(parser.inFrame).toBe(false);
-    },
-  );
+  const uri = "file:///work/a%20%22b.log";
+  const text = "\u00e9".repeat(limits.maxFrameBytes);
+
+  it.each([
+    [{ jsonrpc: "2.0", method: "textDocument/didOpen", params: { textDocument: { uri, version: 1, text } } }],
+    [{ params: { textDocument: { languageId: "log", uri, text } }, method: "textDocument/didOpen", jsonrpc: "2.0" }],
+    [
+      {
+        jsonrpc: "2.0",
+        method: "textDocument/didChange",
+        params: { textDocument: { uri }, contentChanges: [{ text }] },
+      },
+    ],
+  ])("lets a huge document pass by, and closes it", (message) => {
+    const stream = Buffer.concat([frame(JSON.stringify(message)), frame("{}")]);
+    const parser = new FrameParser();
+    const got: string[] = [];
+    for (let at = 0; at < stream.length; at += 60_000) {
+      got.push(...parser.push(stream.subarray(at, at + 60_000)).map(String));
+    }
+    const closing = { jsonrpc: "2.0", method: "textDocument/didClose", params: { textDocument: { uri } } };
+    expect(got.map((body) => JSON.parse(body) as unknown)).toEqual([closing, {}]);
+    expect(parser.inFrame).toBe(false);
+  });
+
+  it("does not take a request for a document because its text speaks of one", () => {
+    const question = `{"textDocument":{"uri":"file:///a"}} ${text}`;
+    for (const message of [
+      { method: "longsight/ask", params: { question } },
+      { id: 1, params: { textDocument: { uri }, text } },
+    ]) {
+      expect(() => new FrameParser().push(frame(JSON.stringify(message)))).toThrow(/at most 4194304/);
+    }
+  });
 
   it("knows when a frame is half there", () => {
     const parser = new FrameParser();
