@@ -25,7 +25,7 @@ export function helpText(): string {
 Usage:
   longsight ask [options] QUESTION   answer one question about a repository
   longsight ask [options]            answer questions one after the other; the context is kept
-  longsight summarize [options] [PATH]   what each file, each folder and the whole is for, each statement with its place
+  longsight summarize [options]      what each file, each folder and the whole is for; or a file or folder, by its PATH
   longsight status [--json]          what the daemon holds and does
   longsight model list [--json]      the models on this machine
   longsight bench [options]          measure this machine: kernels, prefill, second question
@@ -63,7 +63,7 @@ Ctrl-C cancels the question and leaves the daemon as it was. The daemon ends by 
 Environment:
   LONGSIGHT_MODEL                default model folder
   LONGSIGHT_RUNTIME_DIR          private folder of socket and log (default $XDG_RUNTIME_DIR/longsight)
-  LONGSIGHT_CACHE_DIR            token cache (default $XDG_CACHE_HOME/longsight or ~/.cache/longsight)
+  LONGSIGHT_CACHE_DIR            token cache and summaries (default $XDG_CACHE_HOME/longsight or ~/.cache/longsight)
   LONGSIGHT_DEVICE               auto, cpu, cuda or cuda:N; read when the daemon starts
   LONGSIGHT_THREADS              threads of the engine; read when the daemon starts
   LONGSIGHT_IDLE_FREE_SECONDS    idle time after which the model's memory is freed (default 600)

@@ -97,7 +97,8 @@ void TestTable(cpu::ThreadPool& pool, const cpu::OpTable& ops, Random& random) {
   const Shape shapes[] = {
       {1, 1, 1, 64, 1, 1, 1.0f},      {63, 6, 3, 64, 1, 5, 1.0f},    {64, 4, 4, 128, 2, 3, 1.0f},
       {65, 8, 1, 80, 3, 9, 2.0f},     {1000, 6, 3, 64, 4, 40, 1.0f}, {5000, 2, 1, 72, 2, 300, 3.0f},
-      {4097, 16, 2, 33, 5, 17, 1.0f}, {3000, 3, 3, 16, 1, 0, 1.0f},
+      {4097, 16, 2, 33, 5, 17, 1.0f}, {3000, 3, 3, 16, 1, 0, 1.0f},  {700, 6, 2, 64, 2, 11, 1.0f},
+      {701, 10, 2, 40, 3, 8, 1.0f},
   };
   for (const Shape& s : shapes) {
     for (const cpu::DType type : {cpu::DType::kF32, cpu::DType::kBF16}) {
