@@ -8,7 +8,6 @@
 #include <span>
 #include <utility>
 #include <vector>
-#include <vector>
 
 #include "engine/attention_evidence.h"
 #include "engine/backend.h"
