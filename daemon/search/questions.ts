@@ -98,7 +98,7 @@ async function ask(
     const params = { repository, model: modelDir, question: question.text, contextTokens: length, ...answers.choice };
     const record = await service.ask(
       { ...params, maxTokens: question.maxTokens },
-      { signal, report: () => undefined, piece: () => undefined },
+      { signal, documents: new Map(), report: () => undefined, piece: () => undefined },
     );
     answers.records.push(record);
     answers.scores.push(question.score(record));
