@@ -37,6 +37,29 @@ export default defineConfig(
     },
   },
   {
+    // The editor's API exists in the editor only.
+    files: ["**/*.ts"],
+    ignores: ["extension/**", "test/editor/host/**"],
+    rules: {
+      "no-restricted-imports": [
+        "error",
+        { paths: [{ name: "vscode", message: "Only extension/ runs in the editor." }] },
+      ],
+    },
+  },
+  {
+    // A page of a webview: a browser, which has neither.
+    files: ["extension/webview/*.ts"],
+    rules: {
+      "no-restricted-imports": [
+        "error",
+        {
+          patterns: [{ regex: "^(vscode|node:)", message: "A webview's page has neither the editor's API nor Node." }],
+        },
+      ],
+    },
+  },
+  {
     // Types and constants only: neither Node's modules nor a package, so that any client can share the file as it is.
     files: ["daemon/protocol/*.ts"],
     ignores: ["**/*.test.ts"],

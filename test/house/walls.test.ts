@@ -50,6 +50,18 @@ describe("walls between the rooms", () => {
     expect(await rulesBroken("daemon/engine/engine.ts", text)).toEqual([]);
   });
 
+  it("keeps the editor's API in the extension, and out of its pages", async () => {
+    const text = 'import * as vscode from "vscode";\nexport const version: string = vscode.version;\n';
+    expect(await rulesBroken("daemon/server/daemon.ts", text)).toContain("no-restricted-imports");
+    expect(await rulesBroken("extension/webview/ask.ts", text)).toContain("no-restricted-imports");
+    expect(await rulesBroken("extension/main.ts", text)).toEqual([]);
+  });
+
+  it("keeps the extension to the protocol", async () => {
+    const text = 'import { dial } from "../daemon/socket/dial.ts";\nexport const d: unknown = dial;\n';
+    expect(await rulesBroken("extension/main.ts", text)).toContain(wall);
+  });
+
   it("lets one file only load the addon", async () => {
     const text =
       'import { createRequire } from "node:module";\n' +

@@ -1,0 +1,192 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { StatusResult } from "../../daemon/protocol/status.ts";
+import { AskPage, reusedTokens } from "./ask-page.ts";
+import { sampleRepository } from "./sample-repository.ts";
+import { type EditorServer, linuxPackage, repositoryRoot, startServer } from "./server.ts";
+import { launchBrowser, Workbench } from "./workbench.ts";
+
+// A person's way through the product, on the packaged extension in a clean profile. Each step goes on from the last.
+let folder: string;
+let server: EditorServer;
+let browser: Browser;
+let bench: Workbench;
+let ask: AskPage;
+
+beforeAll(async () => {
+  folder = sampleRepository();
+  server = await startServer({ vsix: linuxPackage });
+  browser = await launchBrowser();
+  bench = await Workbench.open(browser, server.port, folder, "journey");
+});
+
+afterAll(async () => {
+  await browser.close();
+  await server.stop();
+});
+
+/** What the command-line client of the same version says of the same daemon. */
+function daemonStatus(): StatusResult {
+  const program = path.join(repositoryRoot, "dist/longsight.js");
+  const env = { ...process.env, ...server.env };
+  return JSON.parse(
+    execFileSync(process.execPath, [program, "status", "--json"], { env, encoding: "utf8" }),
+  ) as StatusResult;
+}
+
+function lineOf(file: string, text: string): number {
+  return (
+    readFileSync(path.join(folder, file), "utf8")
+      .split("\n")
+      .findIndex((line) => line.includes(text)) + 1
+  );
+}
+
+describe("a person", { timeout: 180_000 }, () => {
+  it("opens Longsight and sees what there is to read, before anything is read", async () => {
+    ask = await AskPage.show(bench);
+    await expect.poll(() => ask.contextLine()).toMatch(/^[\d,]+ of [\d,]+ tokens · \d+ files, 1 left out/);
+    await expect.poll(() => bench.treeRows("Context")).toContain(".envout: secret");
+    await bench.picture("opened");
+  });
+
+  it("asks, watches the reading, and reads the answer", async () => {
+    await ask.send("where is connectOrSpawn defined?");
+    const progress = ask.frame.locator(".turn .progress");
+    await progress.getByText(/Reading: [\d,]+ of [\d,]+ tokens/).waitFor();
+    await bench.picture("progress");
+    const answer = await ask.answer();
+    await bench.picture("answer");
+    const line = lineOf("socket/connect-or-spawn.ts", "function connectOrSpawn");
+    expect(answer.places).toEqual([`socket/connect-or-spawn.ts:${line}`]);
+    expect(answer.badges).toEqual(["checked"]);
+    expect(answer.figures).toMatch(
+      /first token [\d.]+ s · 0 of [\d,]+ tokens reused · read in .* (dense|sparse) prefill/,
+    );
+    await expect.poll(() => bench.status()).toMatch(/Longsight [\d.]+K tokens/);
+  });
+
+  it("clicks the place and lands on the line", async () => {
+    await ask.frame.locator("button.place").first().click();
+    await expect.poll(() => bench.activeTab()).toBe("connect-or-spawn.ts");
+    await expect.poll(() => bench.cursorLine()).toBe(lineOf("socket/connect-or-spawn.ts", "function connectOrSpawn"));
+    await bench.picture("cited-line");
+  });
+
+  it("takes a suggested follow-up, which reads nothing again", async () => {
+    await ask.frame.locator(".turn .chip").first().click();
+    await expect.poll(() => ask.frame.locator(".turn").count()).toBe(2);
+    const { figures } = await ask.answer();
+    expect(reusedTokens(figures)).toBeGreaterThan(10_000);
+    expect(figures).not.toContain("read in");
+    await bench.picture("follow-up");
+  });
+
+  it("sees where the attention of the answer lay", async () => {
+    await bench.command("Longsight: Show Context Map");
+    const map = await bench.webview(".map .box");
+    await expect.poll(() => map.locator("header").innerText()).toContain("Where the attention of the answer");
+    const [first] = await map.locator("tbody tr button").allInnerTexts();
+    expect(first).toBe("socket/connect-or-spawn.ts");
+    await bench.picture("evidence-map");
+    await map.locator("ol button").first().click();
+    await expect.poll(() => bench.activeTab()).toBe("connect-or-spawn.ts");
+  });
+
+  it("stops a question that would take long, and asks again", async () => {
+    await bench.command("Longsight: Free the Memory of Read Repositories");
+    await expect.poll(() => ask.frame.locator(".context").innerText()).toContain("Not read yet.");
+    await ask.send("what does listenOnce do?");
+    const turn = ask.frame.locator(".turn").last();
+    await turn.getByText(/Reading: /).waitFor();
+    await turn.getByRole("button", { name: "Stop" }).click();
+    await turn.getByText("Stopped.").waitFor();
+    await bench.picture("stopped");
+    await expect.poll(() => daemonStatus().runningRequests).toBe(0);
+    expect((await ask.ask("where is listenOnce defined?")).places).toEqual([
+      `socket/listen.ts:${lineOf("socket/listen.ts", "function listenOnce")}`,
+    ]);
+  });
+
+  it("takes a folder out and sees the budget move", async () => {
+    const before = await ask.usedTokens();
+    await bench.row("Context", "protocol").locator(".monaco-custom-toggle").click();
+    await expect.poll(() => ask.usedTokens()).toBeLessThan(before / 2);
+    await expect.poll(() => bench.treeRows("Context")).toContainEqual(expect.stringMatching(/^protocol.*out/));
+    await bench.picture("folder-out");
+    const absent = await ask.ask("where is errorCatalogue defined?");
+    expect(absent.places.filter((place) => place.startsWith("protocol/"))).toEqual([]);
+    await bench.command("Longsight: Reset Excluded and Included Files");
+    await expect.poll(() => ask.usedTokens()).toBe(before);
+  });
+
+  it("edits a file and asks about the edit, before and after saving", async () => {
+    const file = path.join(folder, "socket/dial.ts");
+    await bench.openFile("dial.ts");
+    await bench.page.keyboard.press("Control+End");
+    await bench.page.keyboard.insertText("\nexport function freshlyAddedName(): void {}\n");
+    await ask.frame.getByText(/1 file changed since it was read/).waitFor();
+    await bench.picture("changed");
+    const unsaved = await ask.ask("where is freshlyAddedName defined?");
+    expect(readFileSync(file, "utf8")).not.toContain("freshlyAddedName");
+    await bench.focusEditor();
+    await bench.page.keyboard.press("Control+S");
+    await expect.poll(() => readFileSync(file, "utf8")).toContain("freshlyAddedName");
+    const place = `socket/dial.ts:${lineOf("socket/dial.ts", "freshlyAddedName")}`;
+    expect(unsaved.places).toEqual([place]);
+    const saved = await ask.ask("where is freshlyAddedName defined?");
+    expect([saved.places, saved.badges]).toEqual([[place], ["checked"]]);
+    expect(reusedTokens(saved.figures)).toBeGreaterThan(5000);
+    await bench.picture("edited");
+  });
+
+  it("has the repository summarised and exports it", async () => {
+    await bench.command("Longsight: Summarize the Repository");
+    await expect.poll(() => bench.paneText("Summaries"), { timeout: 150_000 }).toMatch(/Summarized: (\d+) of \1 files/);
+    await bench.picture("summaries");
+    await bench.command("Longsight: Export Summaries as Markdown");
+    await bench.picture("save-dialog");
+    await bench.acceptSaveDialog();
+    const exported = path.join(folder, "sample-summary.md");
+    await expect.poll(() => existsSync(exported)).toBe(true);
+    await expect.poll(() => readFileSync(exported, "utf8")).toMatch(/^# [\s\S]*connect-or-spawn\.ts/);
+    await bench.picture("exported");
+  });
+
+  it("explains a selection with the whole repository", async () => {
+    await bench.openFile("listen.ts");
+    await bench.goToLine(lineOf("socket/listen.ts", "function closeServer"));
+    await bench.page.keyboard.press("Shift+End");
+    await bench.command("Longsight: Explain with the Whole Repository");
+    await ask.frame.locator(".turn").last().getByText("what does closeServer do?").waitFor();
+    await ask.answer();
+    await bench.picture("explained");
+  });
+
+  it("shares one daemon and one reading with a second window", async () => {
+    const second = await Workbench.open(browser, server.port, folder, "second-window");
+    const other = await AskPage.show(second);
+    const { figures } = await other.ask("where is dial defined?");
+    expect(reusedTokens(figures)).toBeGreaterThan(5000);
+    const status = daemonStatus();
+    expect(status.sessions).toHaveLength(1);
+    expect(status.connections).toBeGreaterThanOrEqual(2);
+    await second.picture("asked");
+    await second.page.context().close();
+  });
+
+  it("restarts the daemon and reads the log", async () => {
+    const { pid } = daemonStatus();
+    await bench.command("Longsight: Restart Daemon");
+    await expect.poll(() => daemonStatus().pid, { timeout: 30_000 }).not.toBe(pid);
+    await bench.command("Longsight: Show Log");
+    await expect
+      .poll(() => bench.page.locator(".output-view-content, .part.panel .view-lines").first().innerText())
+      .toContain("starting");
+    await bench.picture("log");
+    expect((await ask.ask("where is dial defined?")).badges).toContain("checked");
+  });
+});

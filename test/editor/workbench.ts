@@ -1,0 +1,141 @@
+/** The editor as a person uses it: commands by F1, views, webviews in their nested frames. */
+import path from "node:path";
+import { type Browser, chromium, type Frame, type Locator, type Page } from "playwright-core";
+import { repositoryRoot, setup } from "./server.ts";
+
+export const picturesFolder = path.join(repositoryRoot, "build-editor/pictures");
+
+/** The extension's id is put before the item's. */
+const statusItem = '[id="longsight.longsight.longsight.status"], [id="longsight.longsight.status"]';
+
+export function launchBrowser(): Promise<Browser> {
+  return chromium.launch({ executablePath: setup().chromiumPath, args: ["--no-sandbox", "--disable-gpu"] });
+}
+
+export class Workbench {
+  readonly page: Page;
+  #shots = 0;
+  readonly #name: string;
+
+  private constructor(page: Page, name: string) {
+    this.page = page;
+    this.#name = name;
+  }
+
+  /** `name`: of the pictures. */
+  static async open(browser: Browser, port: number, folder: string, name: string): Promise<Workbench> {
+    const context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
+    await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    const page = await context.newPage();
+    page.setDefaultTimeout(60_000);
+    await page.goto(`http://127.0.0.1:${port}/?folder=${encodeURIComponent(folder)}`);
+    await page.locator(".monaco-workbench").waitFor();
+    await page.locator(statusItem).waitFor();
+    return new Workbench(page, name);
+  }
+
+  async command(title: string): Promise<void> {
+    await this.#quickInput(`>${title}`);
+    const row = this.page.locator(".quick-input-list .monaco-list-row").first();
+    await row.getByText(title, { exact: true }).first().waitFor();
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** The command palette's input; without a leading `>` it opens files and lines. */
+  async #quickInput(text: string): Promise<void> {
+    const input = this.page.locator(".quick-input-widget input").first();
+    // One that is still closing is not the one to type into.
+    await input.waitFor({ state: "hidden", timeout: 2000 }).catch(() => this.page.keyboard.press("Escape"));
+    for (let tries = 1; ; tries++) {
+      await this.page.keyboard.press("F1");
+      try {
+        await input.fill(text, { timeout: 5000 });
+        return;
+      } catch (thrown) {
+        // A key that was pressed while a webview or a menu took the focus goes nowhere.
+        if (tries === 4) throw thrown;
+      }
+    }
+  }
+
+  /** The page inside a webview of ours that has `selector`. */
+  async webview(selector: string): Promise<Frame> {
+    const deadline = Date.now() + 30_000;
+    for (;;) {
+      for (const frame of this.page.frames()) {
+        if (!/extensionId=longsight\.longsight/.test(frame.parentFrame()?.url() ?? "")) continue;
+        if (
+          (await frame
+            .locator(selector)
+            .count()
+            .catch(() => 0)) > 0
+        )
+          return frame;
+      }
+      if (Date.now() > deadline) throw new Error(`no webview of ours has ${selector}`);
+      await this.page.waitForTimeout(200);
+    }
+  }
+
+  status(): Promise<string> {
+    return this.page.locator(statusItem).innerText();
+  }
+
+  /** Rows of the tree view with this title, as text. */
+  async treeRows(view: string): Promise<readonly string[]> {
+    const rows = this.page.locator(`.pane:has(.pane-header[aria-label^="${view}"]) .monaco-list-row`);
+    return (await rows.allInnerTexts()).map((row) => row.replace(/\s+/g, " ").trim());
+  }
+
+  /** A row of a tree view, by the name that it begins with. */
+  row(view: string, name: string): Locator {
+    return this.page.locator(`.pane:has(.pane-header[aria-label^="${view}"]) .monaco-list-row[aria-label^="${name}"]`);
+  }
+
+  /** The cursor's line, as the status bar tells it. */
+  async cursorLine(): Promise<number> {
+    const text = await this.page.locator('[id="status.editor.selection"]').innerText();
+    return Number(/Ln (\d+)/.exec(text)?.[1]);
+  }
+
+  async activeTab(): Promise<string | null> {
+    return this.page.locator(".tab.active").first().getAttribute("data-resource-name");
+  }
+
+  /** All that a view shows, its message included. */
+  async paneText(view: string): Promise<string> {
+    return this.page.locator(`.pane:has(.pane-header[aria-label^="${view}"])`).innerText();
+  }
+
+  async openFile(name: string): Promise<void> {
+    await this.#quickInput(name);
+    await this.page.locator(".quick-input-list .monaco-list-row").first().getByText(name).first().waitFor();
+    await this.page.keyboard.press("Enter");
+    await this.page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor();
+    await this.focusEditor();
+  }
+
+  async focusEditor(): Promise<void> {
+    await this.page.locator(".part.editor .monaco-editor .view-lines").first().click();
+  }
+
+  async goToLine(line: number): Promise<void> {
+    await this.#quickInput(`:${line}`);
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** Takes the place that the editor's save dialog proposes. */
+  async acceptSaveDialog(): Promise<void> {
+    const dialog = this.page.locator(".quick-input-widget");
+    await dialog.getByText("Export as Markdown").waitFor();
+    await dialog
+      .getByRole("button", { name: /^(Save|OK)$/ })
+      .first()
+      .click();
+  }
+
+  async picture(what: string): Promise<void> {
+    const number = (++this.#shots).toString().padStart(2, "0");
+    await this.page.screenshot({ path: path.join(picturesFolder, `${this.#name}-${number}-${what}.png`) });
+  }
+}
