@@ -25,7 +25,7 @@ struct Launched {
 inline constexpr int64_t kSparseRows = 128;
 
 // A run of cached tokens: K and V of one layer in bf16, [tokens, kv_heads, head_size] each. Strides
-// are multiples of 8 elements, and both pointers of 16 bytes.
+// are multiples of 8 elements and pointers of 16 bytes, here and for q and out.
 struct KvRun {
   const void* k;
   const void* v;
@@ -38,7 +38,7 @@ struct KvRun {
 // Attention of q[rows, heads, head_size] over ONE run: exact softmax over the keys of this run
 // alone. Query row r is at absolute position first_position + r and sees keys at positions
 // (position - window, position] (window <= 0: all up to its own). Query head h reads KV head
-// h / (heads / kv_heads). q and out are bf16, aligned as K and V are; lse is the natural log of the
+// h / (heads / kv_heads). q and out are bf16; lse is the natural log of the
 // sum of exp(scale * q.k). A row that sees no key gets 0 and -inf. merge: out and lse already hold
 // the result over earlier runs, and the two are merged by log-sum-exp. head_size: 64, 96 or 128.
 struct PrefillParams {
@@ -53,6 +53,7 @@ struct PrefillParams {
   int64_t out_row_stride, out_head_stride;
   float* lse;  // [rows, heads]
   bool merge = false;
+  int32_t* next_task;  // one number of scratch, of this launch alone
   CUstream_st* stream;
 };
 Launched PrefillAttention(const PrefillParams& p);

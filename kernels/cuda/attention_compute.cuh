@@ -1,0 +1,338 @@
+// The computing warpgroups of prefill attention: 64 rows each, online softmax in fp32. While the
+// tensor cores work on a tile's scores, they also add the tile before to the output, and the
+// softmax of one runs under the products of the other.
+#pragma once
+
+#include "attention_pipeline.cuh"
+#include "wgmma.cuh"
+
+namespace longsight::cuda {
+
+template <class C>
+class ComputeGroup {
+ public:
+  __device__ ComputeGroup(const Pipeline<C>& pipe, const PrefillArguments& p)
+      : pipe_(pipe),
+        p_(p),
+        group_(static_cast<int>(threadIdx.x / 128) - 1),
+        lane_(threadIdx.x % 32),
+        row_(group_ * 64 + threadIdx.x / 32 % 4 * 16 + lane_ / 4),
+        scale_(p.scale * 1.44269504088896341f) {}
+
+  __device__ void Run() {
+    TaskReader<C> reader;
+    // The first group goes first.
+    if (C::kTurns && group_ == 1) PassTurn();
+    for (;;) {
+      const int32_t number = reader.Next(pipe_);
+      if (number < 0) break;
+      Attend(number);
+    }
+  }
+
+ private:
+  static constexpr int kScores = C::kKeys / 2;      // of a thread
+  static constexpr int kOutputs = C::kHeadSize / 2;
+  static constexpr int kPanelBytes = C::kKeys * kPanelRowBytes;
+
+  // A tile that is in shared memory.
+  struct Tile {
+    bool none;
+    bool masked;
+    TileMask rows[2];  // of this thread's rows
+  };
+
+  __device__ void Attend(int32_t number) {
+    int32_t head;
+    int32_t row_block;
+    if constexpr (C::kSparse) {
+      const Task task = SparseTask(number, p_.row_blocks);
+      head = p_.lines.order[task.head];
+      row_block = task.row_block;
+    } else {
+      const Task task = DenseTask(number, p_.row_blocks, p_.group);
+      head = task.head;
+      row_block = task.row_block;
+    }
+    first_row_ = row_block * kBlockRows;
+    const int64_t rows = Least(kBlockRows, p_.rows - first_row_);
+    span_ = SeenKeys(p_.first_row + first_row_, rows, p_.window, p_.tokens);
+    tiles_ = TileCount(span_, C::kKeys);
+    tile_ = 0;
+    top_[0] = top_[1] = -INFINITY;
+    sum_[0] = sum_[1] = 0.0f;
+#pragma unroll
+    for (int i = 0; i < kOutputs; ++i) out_[i] = 0.0f;
+
+    BarrierWait(pipe_.QFull(), q_parity_);
+    q_parity_ ^= 1;
+    Tile tile = NextTile();
+    if (!tile.none) {
+      AwaitTurn();
+      Pin(scores_);
+      WgmmaFence();
+      ScoreTile();
+      WgmmaCommit();
+      PassTurn();
+      WgmmaWait<0>();
+      Pin(scores_);
+      ReleaseK();
+      Softmax(tile);
+      Round();
+      for (;;) {
+        tile = NextTile();
+        if (tile.none) break;
+        AwaitTurn();
+        Pin(scores_);
+        WgmmaFence();
+        ScoreTile();
+        WgmmaCommit();
+        BarrierWait(pipe_.VFull(v_place_.slot), v_place_.parity);
+        Pin(out_);
+        WgmmaFence();
+        AddTile();
+        WgmmaCommit();
+        PassTurn();
+        WgmmaWait<1>();
+        Pin(scores_);
+        ReleaseK();
+        Softmax(tile);
+        WgmmaWait<0>();
+        Pin(out_);
+        ReleaseV();
+        Rescale();
+        Round();
+      }
+      if (C::kSparse) ReleaseK();
+      ReleaseQ();
+      BarrierWait(pipe_.VFull(v_place_.slot), v_place_.parity);
+      Pin(out_);
+      WgmmaFence();
+      AddTile();
+      WgmmaCommit();
+      WgmmaWait<0>();
+      Pin(out_);
+      ReleaseV();
+    } else {
+      if (C::kSparse) ReleaseK();
+      ReleaseQ();
+    }
+    Store(head);
+  }
+
+  // The next tile once its keys are in.
+  __device__ Tile NextTile() {
+    Tile tile{};
+    if constexpr (C::kSparse) {
+      BarrierWait(pipe_.KFull(k_place_.slot), k_place_.parity);
+      const int32_t kind = pipe_.Note(k_place_.slot)->kind;
+      tile.none = kind == kNone;
+      tile.masked = kind != kWhole;
+      if (kind == kOwnRows) {
+        const auto own = static_cast<int32_t>(p_.first_row) + first_row_;
+        for (int i = 0; i < 2; ++i) {
+          tile.rows[i] = MaskOfRow(own, own + row_ + 8 * i, 0, {0, p_.tokens});
+        }
+      } else {
+        const int32_t count = pipe_.Note(k_place_.slot)->count;
+        tile.rows[0] = tile.rows[1] = {0, count - 1};
+      }
+      return tile;
+    }
+    tile.none = tile_ >= tiles_;
+    if (tile.none) return tile;
+    const int32_t begin = TileBegin(span_, C::kKeys, tile_++);
+    const int64_t row = p_.first_row + first_row_;
+    // Whether any row of the group needs a mask.
+    tile.masked = begin < span_.begin || begin + C::kKeys - 1 > row + group_ * 64 ||
+                  (p_.window > 0 && begin <= row + kBlockRows - 1 - p_.window);
+    if (tile.masked) {
+      for (int i = 0; i < 2; ++i) {
+        tile.rows[i] = MaskOfRow(begin, row + row_ + 8 * i, p_.window, span_);
+      }
+    }
+    BarrierWait(pipe_.KFull(k_place_.slot), k_place_.parity);
+    return tile;
+  }
+
+  // scores_ = Q K^T of the tile at hand.
+  __device__ void ScoreTile() {
+    const uint32_t q = pipe_.Q() + group_ * 64 * kPanelRowBytes;
+    const uint32_t k = pipe_.K(k_place_.slot);
+#pragma unroll
+    for (int i = 0; i < C::kHeadSize / 16; ++i) {
+      const uint32_t panel = i / 4, within = i % 4 * 32;
+      Wgmma<C::kKeys>::Shared(scores_, OperandAt(q + panel * kBlockRows * kPanelRowBytes + within, 16),
+                              OperandAt(k + panel * kPanelBytes + within, 16), i > 0);
+    }
+  }
+
+  // out_ += P V of the tile before.
+  __device__ void AddTile() {
+    const uint32_t v = pipe_.V(v_place_.slot);
+#pragma unroll
+    for (int i = 0; i < C::kKeys / 16; ++i) {
+      Wgmma<C::kHeadSize>::Registers(out_, weights_[4 * i], weights_[4 * i + 1],
+                                     weights_[4 * i + 2], weights_[4 * i + 3],
+                                     OperandAt(v + i * 16 * kPanelRowBytes, kPanelBytes));
+    }
+  }
+
+  __device__ void Softmax(const Tile& tile) {
+    if (tile.masked) Mask(tile);
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      float top = top_[r];
+#pragma unroll
+      for (int i = 0; i < kScores; i += 4) {
+        top = fmaxf(top, fmaxf(scores_[i + 2 * r], scores_[i + 2 * r + 1]));
+      }
+      top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, 1));
+      top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, 2));
+      const float base = top == -INFINITY ? 0.0f : top * scale_;
+      shrink_[r] = Exp2(top_[r] * scale_ - base);
+      top_[r] = top;
+      float sum = 0.0f;
+#pragma unroll
+      for (int i = 0; i < kScores; i += 4) {
+        scores_[i + 2 * r] = Exp2(scores_[i + 2 * r] * scale_ - base);
+        scores_[i + 2 * r + 1] = Exp2(scores_[i + 2 * r + 1] * scale_ - base);
+        sum += scores_[i + 2 * r] + scores_[i + 2 * r + 1];
+      }
+      sum_[r] = sum_[r] * shrink_[r] + sum;
+    }
+  }
+
+  __device__ void Mask(const Tile& tile) {
+#pragma unroll
+    for (int i = 0; i < kScores; ++i) {
+      const int key = i / 4 * 8 + lane_ % 4 * 2 + i % 2;
+      const TileMask& mask = tile.rows[i / 2 % 2];
+      if (key < mask.low || key > mask.high) scores_[i] = -INFINITY;
+    }
+  }
+
+  __device__ void Rescale() {
+#pragma unroll
+    for (int i = 0; i < kOutputs; ++i) out_[i] *= shrink_[i / 2 % 2];
+  }
+
+  // The scores' layout in registers is that of the next product's operand.
+  __device__ void Round() {
+#pragma unroll
+    for (int i = 0; i < kScores; i += 2) weights_[i / 2] = PackBf16(scores_[i], scores_[i + 1]);
+  }
+
+  __device__ void AwaitTurn() {
+    if (C::kTurns) NamedBarrierSync(1 + group_, 256);
+  }
+  __device__ void PassTurn() {
+    if (C::kTurns) NamedBarrierArrive(2 - group_, 256);
+  }
+
+  __device__ void Release(uint32_t barrier) {
+    __syncwarp();
+    if (lane_ == 0) BarrierArrive(barrier);
+  }
+  __device__ void ReleaseQ() { Release(pipe_.QEmpty()); }
+  __device__ void ReleaseK() {
+    Release(pipe_.KEmpty(k_place_.slot));
+    k_place_.Advance();
+  }
+  __device__ void ReleaseV() {
+    Release(pipe_.VEmpty(v_place_.slot));
+    v_place_.Advance();
+  }
+
+  __device__ void Store(int32_t head) {
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      float sum = sum_[r];
+      sum += __shfl_xor_sync(0xffffffffu, sum, 1);
+      sum += __shfl_xor_sync(0xffffffffu, sum, 2);
+      const int64_t row = first_row_ + row_ + 8 * r;
+      const bool inside = row < p_.rows;
+      float lse = sum > 0.0f ? top_[r] * p_.scale + __logf(sum) : -INFINITY;
+      float share = sum > 0.0f ? 1.0f / sum : 0.0f, old_share = 0.0f;
+      if (p_.merge && inside) {
+        const float old = p_.lse[row * p_.heads + head];
+        const float high = fmaxf(lse, old);
+        if (high > -INFINITY) {
+          const float mine = __expf(lse - high), theirs = __expf(old - high);
+          share *= mine / (mine + theirs);
+          old_share = theirs / (mine + theirs);
+          lse = high + __logf(mine + theirs);
+        }
+      }
+      // Every lane must have read the old value.
+      __syncwarp();
+      if (inside && lane_ % 4 == 0) p_.lse[row * p_.heads + head] = lse;
+      StoreRow(head, row, inside, r, share, old_share);
+    }
+  }
+
+  // The four lanes of a row exchange pairs, so that each stores 16 bytes of every 64.
+  __device__ void StoreRow(int32_t head, int64_t row, bool inside, int r, float share,
+                           float old_share) {
+    const int t = lane_ % 4;
+    __nv_bfloat16* to = p_.out + row * p_.out_row_stride + head * p_.out_head_stride;
+#pragma unroll
+    for (int j = 0; j < C::kHeadSize / 32; ++j) {
+      uint32_t pairs[4];
+#pragma unroll
+      for (int n = 0; n < 4; ++n) {
+        const int i = (j * 4 + n) * 4 + 2 * r;
+        float low = out_[i] * share, high = out_[i + 1] * share;
+        if (old_share > 0.0f && inside) {
+          const auto* old =
+              reinterpret_cast<const __nv_bfloat162*>(to + (j * 4 + n) * 8 + 2 * t);
+          const float2 values = __bfloat1622float2(*old);
+          low += old_share * values.x;
+          high += old_share * values.y;
+        }
+        pairs[n] = PackBf16(low, high);
+      }
+      // A transposition of 4 x 4: first within pairs of lanes, then between them.
+#pragma unroll
+      for (int n = 0; n < 4; n += 2) {
+        const uint32_t away = t % 2 == 0 ? pairs[n + 1] : pairs[n];
+        const uint32_t back = __shfl_xor_sync(0xffffffffu, away, 1);
+        if (t % 2 == 0) {
+          pairs[n + 1] = back;
+        } else {
+          pairs[n] = back;
+        }
+      }
+#pragma unroll
+      for (int n = 0; n < 2; ++n) {
+        const uint32_t away = t < 2 ? pairs[n + 2] : pairs[n];
+        const uint32_t back = __shfl_xor_sync(0xffffffffu, away, 2);
+        if (t < 2) {
+          pairs[n + 2] = back;
+        } else {
+          pairs[n] = back;
+        }
+      }
+      if (inside) {
+        *reinterpret_cast<uint4*>(to + (j * 4 + t) * 8) =
+            make_uint4(pairs[0], pairs[1], pairs[2], pairs[3]);
+      }
+    }
+  }
+
+  const Pipeline<C>& pipe_;
+  const PrefillArguments& p_;
+  const int group_, lane_, row_;
+  const float scale_;
+  int32_t first_row_ = 0;
+  KeySpan span_ = {0, 0};
+  int tiles_ = 0, tile_ = 0;
+  uint32_t q_parity_ = 0;
+  RingPlace<C::kStages> k_place_, v_place_;
+  float scores_[kScores];
+  float out_[kOutputs];
+  uint32_t weights_[kScores / 2];
+  float top_[2], sum_[2], shrink_[2];
+};
+
+}  // namespace longsight::cuda

@@ -1,0 +1,157 @@
+// What the loading and the computing warps of a prefill attention CTA share: the kernel's
+// parameters, and the barriers between them.
+#pragma once
+
+#include <cuda_bf16.h>
+
+#include "attention.h"
+#include "attention_tiles.h"
+#include "hopper.cuh"
+
+namespace longsight::cuda {
+
+// Positions are relative to the run's first token.
+struct PrefillArguments {
+  CUtensorMap q_map;   // boxes of kBlockRows rows
+  CUtensorMap k_map;   // dense: boxes of a tile's keys; sparse: of half a tile's
+  CUtensorMap v_map;
+  const __nv_bfloat16* k;
+  const __nv_bfloat16* v;
+  int64_t kv_row_stride, kv_head_stride;
+  int64_t first_row;   // position of row 0; may be negative
+  int64_t window;      // <= 0: none
+  int64_t run_first;   // absolute position of the run's first token
+  int32_t rows, heads, group, tokens;
+  int32_t row_blocks;
+  float scale;
+  __nv_bfloat16* out;
+  int64_t out_row_stride, out_head_stride;
+  float* lse;
+  bool merge;
+  int32_t* next_task;
+  Lines lines;
+};
+
+// What a configuration fixes.
+template <int kHead, int kTileKeys, int kStageCount, bool kIsSparse, bool kTakeTurns>
+struct PrefillConfig {
+  static constexpr int kHeadSize = kHead;
+  static constexpr int kKeys = kTileKeys;
+  static constexpr int kStages = kStageCount;
+  static constexpr bool kSparse = kIsSparse;
+  // The warpgroups take turns at the tensor cores, so that one's softmax runs under the other's
+  // products.
+  static constexpr bool kTurns = kTakeTurns;
+  static constexpr int kPanels = (kHead + kPanelElements - 1) / kPanelElements;
+  static constexpr int kComputeGroups = 2;
+  static constexpr int kThreads = 128 * (1 + kComputeGroups);
+  static constexpr int kLoadRegisters = kIsSparse ? 88 : 24;
+  static constexpr int kComputeRegisters = kIsSparse ? 208 : 240;
+  // Warps that arrive when a tile is loaded, and that read a task's number.
+  static constexpr int kLoadWarps = kIsSparse ? 4 : 1;
+  static constexpr SharedPlan kPlan = PlanShared(kHead, kTileKeys, kStageCount, kIsSparse);
+};
+
+// A tile as the loading warps describe it to the computing ones, sparse only.
+enum TileKind : int32_t { kWhole = 0, kOwnRows = 1, kPartly = 2, kNone = 3 };
+struct TileNote {
+  int32_t kind;
+  int32_t count;  // of kPartly: keys that count
+};
+
+// Addresses in shared memory. A ring's slot is reused once it was emptied.
+template <class C>
+struct Pipeline {
+  uint32_t base;
+  unsigned char* memory;
+
+  __device__ explicit Pipeline(unsigned char* raw) {
+    const uint32_t at = SharedAddress(raw);
+    base = (at + 1023) & ~1023u;
+    memory = raw + (base - at);
+  }
+
+  __device__ uint32_t Q() const { return base + C::kPlan.q; }
+  __device__ uint32_t K(int stage) const { return base + C::kPlan.k + stage * C::kPlan.tile_bytes; }
+  __device__ uint32_t V(int stage) const { return base + C::kPlan.v + stage * C::kPlan.tile_bytes; }
+  __device__ int32_t* Ring(int warp) const {
+    return reinterpret_cast<int32_t*>(memory + C::kPlan.rings) + warp * kRingKeys;
+  }
+
+  __device__ uint32_t Barrier(int i) const { return base + C::kPlan.tail + 8 * i; }
+  __device__ uint32_t QFull() const { return Barrier(0); }
+  __device__ uint32_t QEmpty() const { return Barrier(1); }
+  __device__ uint32_t TaskFull(int slot) const { return Barrier(2 + slot); }
+  __device__ uint32_t TaskEmpty(int slot) const { return Barrier(4 + slot); }
+  __device__ uint32_t KFull(int stage) const { return Barrier(6 + stage); }
+  __device__ uint32_t KEmpty(int stage) const { return Barrier(6 + C::kStages + stage); }
+  __device__ uint32_t VFull(int stage) const { return Barrier(6 + 2 * C::kStages + stage); }
+  __device__ uint32_t VEmpty(int stage) const { return Barrier(6 + 3 * C::kStages + stage); }
+
+  __device__ volatile int32_t* TaskNumber(int slot) const {
+    return reinterpret_cast<volatile int32_t*>(memory + C::kPlan.tail + 384) + slot;
+  }
+  __device__ volatile TileNote* Note(int stage) const {
+    return reinterpret_cast<volatile TileNote*>(memory + C::kPlan.tail + 400) + stage;
+  }
+
+  __device__ void Init() const {
+    static_assert((6 + 4 * C::kStages) * 8 <= 384 && 400 + 8 * C::kStages <= kTailBytes);
+    constexpr int kComputeWarps = 4 * C::kComputeGroups;
+    BarrierInit(QFull(), 1);
+    BarrierInit(QEmpty(), kComputeWarps);
+    for (int i = 0; i < 2; ++i) {
+      BarrierInit(TaskFull(i), 1);
+      BarrierInit(TaskEmpty(i), kComputeWarps + C::kLoadWarps);
+    }
+    for (int i = 0; i < C::kStages; ++i) {
+      BarrierInit(KFull(i), C::kLoadWarps);
+      BarrierInit(VFull(i), C::kLoadWarps);
+      BarrierInit(KEmpty(i), kComputeWarps);
+      BarrierInit(VEmpty(i), kComputeWarps);
+    }
+    BarrierInitFence();
+  }
+};
+
+// A place in a ring of slots. The reader waits for `parity`, the writer for the other one.
+template <int kSlots>
+struct RingPlace {
+  int slot = 0;
+  uint32_t parity = 0;
+  __device__ void Advance() {
+    if (++slot == kSlots) {
+      slot = 0;
+      parity ^= 1;
+    }
+  }
+};
+
+// The number of the CTA's next task, to every warp that asks; negative at the end.
+template <class C>
+struct TaskReader {
+  RingPlace<2> place;
+  __device__ int32_t Next(const Pipeline<C>& pipe) {
+    BarrierWait(pipe.TaskFull(place.slot), place.parity);
+    const int32_t number = *pipe.TaskNumber(place.slot);
+    __syncwarp();
+    if (threadIdx.x % 32 == 0) BarrierArrive(pipe.TaskEmpty(place.slot));
+    place.Advance();
+    return number;
+  }
+};
+
+// Draws tasks ahead of the others; one thread of the CTA.
+template <class C>
+struct TaskDrawer {
+  RingPlace<2> place;
+  __device__ void Draw(const Pipeline<C>& pipe, const PrefillArguments& p) {
+    const int32_t number = atomicAdd(p.next_task, 1);
+    BarrierWait(pipe.TaskEmpty(place.slot), place.parity ^ 1);
+    *pipe.TaskNumber(place.slot) = number < p.row_blocks * p.heads ? number : -1;
+    BarrierArrive(pipe.TaskFull(place.slot));
+    place.Advance();
+  }
+};
+
+}  // namespace longsight::cuda
