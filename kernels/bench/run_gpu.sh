@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Builds the CUDA attention kernels with their tests and benchmarks, checks them, and times them beside PyTorch's where
 # that is installed: one call of under ten minutes on a machine with a GPU and nvcc; no CMake, no Node.
-#   run_gpu.sh RESULTS [step...]        steps: check sanitize variants dense sparse peers (default: all)
+#   run_gpu.sh RESULTS [step...]        steps: check sanitize variants dense sparse chosen peers (default: all)
 set -u
 here=$(cd "$(dirname "$0")/../.." && pwd)
 results=${1:?the folder for results}
 shift
-steps=" ${*:-check sanitize variants dense sparse peers} "
+steps=" ${*:-check sanitize variants dense sparse chosen peers} "
 longest=${LONGSIGHT_BENCH_TOKENS:-131072}
 arch=${LONGSIGHT_CUDA_ARCH:-arch=compute_90a,code=sm_90a}
 build=$(mktemp -d)
@@ -14,24 +14,25 @@ trap 'rm -rf "$build"' EXIT
 mkdir -p "$results"
 cd "$here" || exit 1
 
-flags=(-std=c++20 -O3 -Ikernels -Ikernels/cuda -Itest/native -gencode "$arch")
-library=(attention_prefill attention_prefill_sparse tensor_map)
-sources=("${library[@]/#/kernels/cuda/}" test/native/cuda/attention_prefill_test test/native/cuda/attention_sparse_test
-  kernels/bench/cuda_attention)
+flags=(-std=c++20 -O3 -Ikernels -Ikernels/cuda -Itest/native -Inative -gencode "$arch")
+library=(attention_prefill attention_prefill_sparse probe lines tensor_map)
+tests=(attention_prefill_test attention_sparse_test attention_probe_test)
+benches=(cuda_attention cuda_attention_index)
+sources=("${library[@]/#/kernels/cuda/}" "${tests[@]/#/test/native/cuda/}" "${benches[@]/#/kernels/bench/}")
 pids=()
 for source in "${sources[@]}"; do
   nvcc "${flags[@]}" -Xptxas -v -c "$source.cu" -o "$build/$(basename "$source").o" 2> "$results/build_$(basename "$source").log" &
   pids+=($!)
 done
-for oracle in attention attention_sparse; do
-  g++ -std=c++20 -O2 -c "kernels/reference/$oracle.cpp" -o "$build/reference_$oracle.o" &
+for oracle in kernels/reference/attention kernels/reference/attention_sparse native/engine/line_choice; do
+  g++ -std=c++20 -O2 -Ikernels -Inative -c "$oracle.cpp" -o "$build/host_$(basename "$oracle").o" &
   pids+=($!)
 done
 for pid in "${pids[@]}"; do wait "$pid" || { cat "$results"/build_*.log | grep -i error; exit 1; }; done
 objects=("${library[@]/#/$build/}")
 objects=("${objects[@]/%/.o}")
-for program in attention_prefill_test attention_sparse_test cuda_attention; do
-  nvcc -gencode "$arch" -o "$build/$program" "$build/$program.o" "$build"/reference_*.o "${objects[@]}" || exit 1
+for program in "${tests[@]}" "${benches[@]}"; do
+  nvcc -gencode "$arch" -o "$build/$program" "$build/$program.o" "$build"/host_*.o "${objects[@]}" || exit 1
 done
 cat "$results"/build_*.log > "$results/build.log" && rm "$results"/build_*.log
 grep -c ' 0 bytes spill stores' "$results/build.log" | sed 's/^/kernels without spills: /'
@@ -46,14 +47,16 @@ step() {
   timeout -k 5 "$limit" "$@" 2>&1 || echo "FAILED or out of time ($?): $*"
 }
 {
-  step check 100 "$build/attention_prefill_test"
-  step check 100 "$build/attention_sparse_test"
-  for tool in memcheck racecheck; do
-    step sanitize 60 compute-sanitizer --tool "$tool" "$build/attention_prefill_test" --quick
-    step sanitize 60 compute-sanitizer --tool "$tool" "$build/attention_sparse_test" --quick
+  for test in "${tests[@]}"; do step check 100 "$build/$test"; done
+  for test in "${tests[@]}"; do
+    for tool in memcheck racecheck; do
+      step sanitize 60 compute-sanitizer --tool "$tool" "$build/$test" --quick
+    done
   done
   step variants 60 "$build/cuda_attention" variants
   step dense 60 "$build/cuda_attention" dense "$longest"
   step sparse 90 "$build/cuda_attention" sparse "$longest"
+  step chosen 60 "$build/cuda_attention_index" "$longest" "$longest" 0.9
+  step chosen 60 "$build/cuda_attention_index" "$longest" 32768
   step peers 60 python3 kernels/bench/peers/attention_torch.py "$longest"
 } | tee "$results/attention.txt"

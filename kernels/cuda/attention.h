@@ -128,7 +128,7 @@ struct ProbeParams {
   void* workspace;  // ProbeWorkspaceBytes
   CUstream_st* stream;
 };
-size_t ProbeWorkspaceBytes(int64_t heads, int64_t tokens);
+size_t ProbeWorkspaceBytes(int64_t heads);
 Launched Probe(const ProbeParams& p);
 
 // What the choice of lines came to for one head; doubles as the engine's report of it.

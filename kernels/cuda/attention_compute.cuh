@@ -87,7 +87,7 @@ class ComputeGroup {
         WgmmaFence();
         ScoreTile();
         WgmmaCommit();
-        BarrierWait(pipe_.VFull(v_place_.slot), v_place_.parity);
+        AwaitV();
         Pin(out_);
         WgmmaFence();
         AddTile();
@@ -105,7 +105,7 @@ class ComputeGroup {
       }
       if (C::kSparse) ReleaseK();
       ReleaseQ();
-      BarrierWait(pipe_.VFull(v_place_.slot), v_place_.parity);
+      AwaitV();
       Pin(out_);
       WgmmaFence();
       AddTile();
@@ -125,6 +125,7 @@ class ComputeGroup {
     Tile tile{};
     if constexpr (C::kSparse) {
       BarrierWait(pipe_.KFull(k_place_.slot), k_place_.parity);
+      FenceProxy();
       const int32_t kind = pipe_.Note(k_place_.slot)->kind;
       tile.none = kind == kNone;
       tile.masked = kind != kWhole;
@@ -153,6 +154,12 @@ class ComputeGroup {
     }
     BarrierWait(pipe_.KFull(k_place_.slot), k_place_.parity);
     return tile;
+  }
+
+  __device__ void AwaitV() {
+    BarrierWait(pipe_.VFull(v_place_.slot), v_place_.parity);
+    // Rows that came one by one were written by ordinary copies.
+    if (C::kSparse) FenceProxy();
   }
 
   // scores_ = Q K^T of the tile at hand.

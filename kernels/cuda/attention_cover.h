@@ -61,20 +61,27 @@ static LONGSIGHT_HD inline bool BeforeStart(const HeadCover& head, RowSpan rows,
   return head.bands[i].begin >= rows.end;
 }
 
-// Whether a column is one that no band covers, left of the rows.
-static LONGSIGHT_HD inline bool IsLoose(const HeadCover& head, RowSpan rows, int32_t column) {
-  if (column < head.first_keys || column >= rows.begin) return false;
-  const int32_t nearest = rows.begin - column, past = rows.end - column;
-  int32_t low = 0, high = head.band_count;
-  while (low < high) {
-    const int32_t middle = (low + high) / 2;
-    if (head.bands[middle].begin < past) {
-      low = middle + 1;
-    } else {
-      high = middle;
+// Which columns lie left of the rows and in no band. Several at once, by bisections that go in
+// step: their loads do not wait for each other.
+template <int kCount>
+static LONGSIGHT_HD inline void AreLoose(const HeadCover& head, RowSpan rows,
+                                         const int32_t (&columns)[kCount], bool (&loose)[kCount]) {
+  // Bands that begin at or before the column's furthest offset.
+  int32_t before[kCount] = {};
+  int32_t step = 1;
+  while (step <= head.band_count / 2) step *= 2;
+  for (; step > 0; step /= 2) {
+    for (int i = 0; i < kCount; ++i) {
+      const int32_t next = before[i] + step;
+      if (next <= head.band_count && head.bands[next - 1].begin < rows.end - columns[i]) {
+        before[i] = next;
+      }
     }
   }
-  return low == 0 || head.bands[low - 1].end <= nearest;
+  for (int i = 0; i < kCount; ++i) {
+    loose[i] = columns[i] >= head.first_keys && columns[i] < rows.begin &&
+               (before[i] == 0 || head.bands[before[i] - 1].end <= rows.begin - columns[i]);
+  }
 }
 
 }  // namespace longsight::cuda

@@ -95,6 +95,10 @@ class CoverStream {
 
  private:
   enum Part { kNear, kFirst, kBands, kBlocks, kColumns, kEnd };
+  // Columns of a lane that are looked up side by side. A turn may add as many keys as there are
+  // beyond a tile's in the ring.
+  static constexpr int kAtOnce = 4;
+  static_assert(32 * kAtOnce <= kRingKeys - 128);
 
   __device__ volatile int32_t& At(int32_t i) { return ring_[i & (kRingKeys - 1)]; }
 
@@ -140,14 +144,23 @@ class CoverStream {
           part_ = kEnd;
           break;
         }
-        const int32_t i = next_ + lane;
-        const int32_t column = i < head_.column_count ? head_.columns[i] : rows_.begin;
-        const int32_t key = column - static_cast<int32_t>(p_.run_first);
-        const bool loose = IsLoose(head_, rows_, column) && key >= 0 && key < p_.tokens;
-        const uint32_t vote = __ballot_sync(0xffffffffu, loose);
-        if (loose) At(written_ + __popc(vote & ((1u << lane) - 1))) = key;
-        written_ += __popc(vote);
-        next_ += 32;
+        int32_t columns[kAtOnce];
+        bool loose[kAtOnce];
+#pragma unroll
+        for (int j = 0; j < kAtOnce; ++j) {
+          const int32_t i = next_ + j * 32 + lane;
+          columns[j] = i < head_.column_count ? head_.columns[i] : rows_.begin;
+        }
+        AreLoose(head_, rows_, columns, loose);
+#pragma unroll
+        for (int j = 0; j < kAtOnce; ++j) {
+          const int32_t key = columns[j] - static_cast<int32_t>(p_.run_first);
+          const bool in = loose[j] && key >= 0 && key < p_.tokens;
+          const uint32_t vote = __ballot_sync(0xffffffffu, in);
+          if (in) At(written_ + __popc(vote & ((1u << lane) - 1))) = key;
+          written_ += __popc(vote);
+        }
+        next_ += 32 * kAtOnce;
         break;
       }
       case kEnd:
@@ -264,7 +277,6 @@ class SparseLoader {
       LoadK(coming, note);
       LoadV(current);
     }
-    Signal();
   }
 
   __device__ TileNote NextTile(CoverStream& stream, Keys& keys) {
@@ -297,22 +309,23 @@ class SparseLoader {
   }
 
   __device__ void LoadK(const Keys& keys, TileNote note) {
-    Await(pipe_.KEmpty(k_place_.slot), k_place_.parity ^ 1);
+    const uint32_t full = pipe_.KFull(k_place_.slot);
+    BarrierWait(pipe_.KEmpty(k_place_.slot), k_place_.parity ^ 1);
     if (warp_ == 0 && lane_ == 0) {
       pipe_.Note(k_place_.slot)->kind = note.kind;
       pipe_.Note(k_place_.slot)->count = note.count;
+      BarrierArrive(full);
     }
-    if (note.kind != kNone) {
-      Load(p_.k_map, p_.k, pipe_.K(k_place_.slot), pipe_.KFull(k_place_.slot), keys);
-    }
-    SignalLater(pipe_.KFull(k_place_.slot));
+    if (note.kind != kNone) Load(p_.k_map, p_.k, pipe_.K(k_place_.slot), full, keys);
+    BarrierArriveAfterChunks(full);
     k_place_.Advance();
   }
 
   __device__ void LoadV(const Keys& keys) {
-    Await(pipe_.VEmpty(v_place_.slot), v_place_.parity ^ 1);
-    Load(p_.v_map, p_.v, pipe_.V(v_place_.slot), pipe_.VFull(v_place_.slot), keys);
-    SignalLater(pipe_.VFull(v_place_.slot));
+    const uint32_t full = pipe_.VFull(v_place_.slot);
+    BarrierWait(pipe_.VEmpty(v_place_.slot), v_place_.parity ^ 1);
+    Load(p_.v_map, p_.v, pipe_.V(v_place_.slot), full, keys);
+    BarrierArriveAfterChunks(full);
     v_place_.Advance();
   }
 
@@ -346,39 +359,12 @@ class SparseLoader {
     }
   }
 
-  // A slot is announced full one load later, when its copies have landed; or now, before a wait.
-  __device__ void Await(uint32_t barrier, uint32_t parity) {
-    if (__all_sync(0xffffffffu, BarrierTry(barrier, parity))) return;
-    Signal();
-    BarrierWait(barrier, parity);
-  }
-  __device__ void SignalLater(uint32_t full) {
-    CommitChunks();
-    if (pending_ != 0) {
-      WaitChunks<1>();
-      Announce();
-    }
-    pending_ = full;
-  }
-  __device__ void Signal() {
-    if (pending_ == 0) return;
-    WaitChunks<0>();
-    Announce();
-    pending_ = 0;
-  }
-  __device__ void Announce() {
-    FenceProxy();
-    __syncwarp();
-    if (lane_ == 0) BarrierArrive(pending_);
-  }
-
   const Pipeline<C>& pipe_;
   const PrefillArguments& p_;
   const int warp_, lane_;
   int32_t kv_head_ = 0;
   int32_t taken_ = 0;
   uint32_t q_parity_ = 0;
-  uint32_t pending_ = 0;
   RingPlace<C::kStages> k_place_, v_place_;
 };
 

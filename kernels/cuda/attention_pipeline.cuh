@@ -47,8 +47,9 @@ struct PrefillConfig {
   static constexpr int kThreads = 128 * (1 + kComputeGroups);
   static constexpr int kLoadRegisters = kIsSparse ? 88 : 24;
   static constexpr int kComputeRegisters = kIsSparse ? 208 : 240;
-  // Warps that arrive when a tile is loaded, and that read a task's number.
+  // Warps that read a task's number, and threads that arrive when their part of a tile is loaded.
   static constexpr int kLoadWarps = kIsSparse ? 4 : 1;
+  static constexpr int kLoadThreads = kIsSparse ? 128 : 1;
   static constexpr SharedPlan kPlan = PlanShared(kHead, kTileKeys, kStageCount, kIsSparse);
 };
 
@@ -105,8 +106,9 @@ struct Pipeline {
       BarrierInit(TaskEmpty(i), kComputeWarps + C::kLoadWarps);
     }
     for (int i = 0; i < C::kStages; ++i) {
-      BarrierInit(KFull(i), C::kLoadWarps);
-      BarrierInit(VFull(i), C::kLoadWarps);
+      // One more for the note.
+      BarrierInit(KFull(i), C::kLoadThreads + (C::kSparse ? 1 : 0));
+      BarrierInit(VFull(i), C::kLoadThreads);
       BarrierInit(KEmpty(i), kComputeWarps);
       BarrierInit(VEmpty(i), kComputeWarps);
     }

@@ -71,12 +71,12 @@ __device__ __forceinline__ void PrefetchMap(const CUtensorMap* map) {
 __device__ __forceinline__ void CopyChunk(uint32_t to, const void* from) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(to), "l"(from) : "memory");
 }
-__device__ __forceinline__ void CommitChunks() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-template <int kLeft>
-__device__ __forceinline__ void WaitChunks() {
-  asm volatile("cp.async.wait_group %0;" ::"n"(kLeft) : "memory");
+// Arrives once all chunks that this thread has asked for are in. Orders nothing else, and the reader
+// needs FenceProxy before wgmma.
+__device__ __forceinline__ void BarrierArriveAfterChunks(uint32_t barrier) {
+  asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(barrier) : "memory");
 }
-// Makes what this thread wrote to shared memory visible to wgmma and to bulk copies.
+// Makes writes to shared memory that this thread made, or waited for, visible to wgmma.
 __device__ __forceinline__ void FenceProxy() {
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }

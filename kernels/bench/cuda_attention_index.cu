@@ -1,0 +1,113 @@
+// longsight-bench-cuda-attention-index: vertical-slash attention with its estimate and its choice of
+// lines, in the order in which a chunk runs them. Keys are random, with a sink at the start; queries
+// also point at the keys some offsets before them, so that there are slashes to find.
+//   ... TOKENS [ROWS]   the last ROWS rows of TOKENS (default: all)
+#include <string>
+
+#include "cuda_layer.cuh"
+
+namespace longsight::bench {
+namespace {
+
+constexpr int kPlanted = 6;
+struct Offsets {
+  int32_t of[kPlanted];
+};
+
+// A thread an element of q[rows, heads, head_size]; k[tokens, kv_heads, head_size].
+__global__ void Plant(__nv_bfloat16* q, __nv_bfloat16* k, int64_t rows, int64_t tokens,
+                      Offsets offsets) {
+  const int64_t count = rows * kHeads * kHeadSize;
+  const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count;
+       i += stride) {
+    const int64_t c = i % kHeadSize, head = i / kHeadSize % kHeads;
+    const int64_t position = tokens - rows + i / (kHeads * kHeadSize);
+    float value = 0.6f * __bfloat162float(q[i]);
+    for (int n = 0; n < kPlanted; ++n) {
+      const int64_t key = position - offsets.of[n] - 977 * head;
+      if (key < 0) continue;
+      value += 0.35f * __bfloat162float(k[(key * kKvHeads + head / (kHeads / kKvHeads)) * kHeadSize + c]);
+    }
+    // What the sinks point at.
+    value += c % 8 == 0 ? 1.5f : 0.0f;
+    q[i] = __float2bfloat16(value);
+  }
+}
+__global__ void PlantSinks(__nv_bfloat16* k) {
+  if (threadIdx.x % 8 == 0) k[blockIdx.x * blockDim.x + threadIdx.x] = __float2bfloat16(4.0f);
+}
+
+void Chunk(int64_t tokens, int64_t rows, double recall_floor) {
+  Layer layer(tokens, rows);
+  PlantSinks<<<4 * kKvHeads, kHeadSize>>>(layer.k.data());
+  Plant<<<4096, 256>>>(layer.q.data(), layer.k.data(), rows, tokens,
+                       {{211, 1733, 4099, 9973, 30011, 77023}});
+  Cuda(cudaGetLastError(), "Plant");
+  const int64_t bands = index::DivideUp(tokens, index::kBandOffsets);
+  DeviceArray<float> columns(kHeads * tokens), band_sums(kHeads * bands);
+  DeviceArray<float> lse(kHeads * index::kProbeRows);
+  DeviceArray<char> workspace(static_cast<int64_t>(cuda::ProbeWorkspaceBytes(kHeads)));
+  const int64_t column_capacity = cuda::ColumnCapacity(tokens);
+  const int64_t band_capacity = cuda::BandCapacity(tokens);
+  DeviceArray<cuda::HeadLines> heads(kHeads);
+  DeviceArray<int32_t> line_columns(kHeads * column_capacity), order(kHeads);
+  DeviceArray<cuda::Band> line_bands(kHeads * band_capacity);
+  DeviceArray<cuda::HeadReport> reports(kHeads);
+  const std::vector<index::HeadPattern> patterns(kHeads, index::kDefaultPattern);
+
+  cuda::SparsePrefillParams p{};
+  layer.Describe(p);
+  p.lines = {heads.data(), line_columns.data(), column_capacity, line_bands.data(),
+             band_capacity, nullptr, 0, order.data()};
+  cuda::ProbeParams probe{};
+  probe.rows = std::min<int64_t>(rows, index::kProbeRows);
+  probe.q = layer.q.data() + (rows - probe.rows) * p.q_row_stride;
+  probe.q_row_stride = p.q_row_stride;
+  probe.q_head_stride = p.q_head_stride;
+  probe.heads = kHeads;
+  probe.kv_heads = kKvHeads;
+  probe.head_size = kHeadSize;
+  probe.scale = p.scale;
+  probe.kv = p.kv;
+  probe.columns = columns.data();
+  probe.bands = band_sums.data();
+  probe.lse = lse.data();
+  probe.workspace = workspace.data();
+  const cuda::ChooseLinesParams choice = {patterns.data(), kHeads, tokens - rows, rows, probe.rows,
+                                          columns.data(), band_sums.data(), recall_floor, p.lines,
+                                          reports.data(), nullptr};
+  const double probe_ms = MedianMs(5, [&] { Must(cuda::Probe(probe)); });
+  const double both_ms = MedianMs(5, [&] {
+    Must(cuda::Probe(probe));
+    Must(cuda::ChooseLines(choice));
+  });
+  std::vector<cuda::HeadReport> of_heads(kHeads);
+  Cuda(cudaMemcpy(of_heads.data(), reports.data(), kHeads * sizeof(cuda::HeadReport),
+                  cudaMemcpyDeviceToHost),
+       "reports");
+  double pairs = 0, recall = 0;
+  for (const cuda::HeadReport& report : of_heads) {
+    pairs += report.pairs;
+    recall += report.recall / kHeads;
+  }
+  const double ms = MedianMs(RunsFor(pairs), [&] { Must(cuda::SparsePrefillAttention(p)); });
+  std::printf(
+      "chosen %8lld tokens %7lld rows, floor %.2f: attention %9.3f ms %6.1f TFLOP/s, estimate %.3f + index %.3f ms "
+      "(%.1f %% of it), %.1f %% covered, recall %.3f\n",
+      static_cast<long long>(tokens), static_cast<long long>(rows), recall_floor, ms,
+      Tflops(pairs, ms), probe_ms, both_ms - probe_ms, 100 * both_ms / ms,
+      100 * pairs / layer.DensePairs(), recall);
+  std::fflush(stdout);
+}
+
+}  // namespace
+}  // namespace longsight::bench
+
+int main(int count, char** arguments) {
+  const int64_t tokens = count > 1 ? std::atoll(arguments[1]) : 131072;
+  const int64_t rows = count > 2 ? std::atoll(arguments[2]) : tokens;
+  longsight::bench::Chunk(tokens, rows, 0);
+  if (count > 3) longsight::bench::Chunk(tokens, rows, std::atof(arguments[3]));
+  return 0;
+}

@@ -1,0 +1,332 @@
+// The choice of lines, one CTA to a head: what native/engine's choice does on the CPU, with the
+// same functions of kernels/index, and without the host.
+#include <cuda_runtime.h>
+
+#include "attention.h"
+#include "index/area.h"
+#include "lines_collect.cuh"
+
+namespace longsight::cuda {
+namespace {
+
+// The engine's limits on the CPU, see native/engine/line_choice.cpp.
+constexpr int64_t kAreaSamples = 8;
+constexpr double kDenseFrom = 0.6;
+constexpr int64_t kBudgetShare = 32;
+constexpr int64_t kLeastBudget = 1024;
+constexpr double kGrowth = 1.5;
+
+constexpr int kMostHeads = 256;
+// Columns that every probe row attends to: the sums of all come to 64, and these are 1 at least.
+constexpr int kMostExplained = 128;
+
+struct PatternOfHead {
+  int32_t kind, a, b;
+};
+
+struct ChooseArguments {
+  PatternOfHead patterns[kMostHeads];
+  int32_t heads, tokens, probe_rows, band_count;
+  int64_t first_position, rows;
+  const float* columns;
+  float* bands;
+  double recall_floor;
+  Lines lines;
+  HeadReport* reports;
+};
+
+struct Scratch {
+  int32_t column_bins[index::kDensityBins];
+  int32_t band_bins[index::kDensityBins];
+  WarpCounts counts;
+  int32_t found[kMostExplained];
+  int32_t explained[kMostExplained];
+  Crossing crossings[kMostExplained * kCrossings];
+  int32_t found_count;
+  index::LineCut cut;
+  double partial[kLineWarps];
+};
+
+// The sum over the CTA, the same to every thread and in every run.
+template <class T>
+__device__ T SumOfAll(T value, Scratch& s) {
+  for (int other = 16; other > 0; other /= 2) {
+    value += __shfl_xor_sync(0xffffffffu, value, other);
+  }
+  auto* partial = reinterpret_cast<T*>(s.partial);
+  static_assert(sizeof(T) == sizeof(double));
+  if (threadIdx.x % 32 == 0) partial[threadIdx.x / 32] = value;
+  __syncthreads();
+  T sum = 0;
+  for (int w = 0; w < kLineWarps; ++w) sum += partial[w];
+  __syncthreads();
+  return sum;
+}
+
+class HeadChoice {
+ public:
+  __device__ HeadChoice(const ChooseArguments& p, Scratch& s)
+      : p_(p),
+        s_(s),
+        head_(static_cast<int32_t>(blockIdx.x)),
+        thread_(static_cast<int32_t>(threadIdx.x)),
+        sums_(p.columns + static_cast<int64_t>(head_) * p.tokens),
+        band_sums_(p.bands + static_cast<int64_t>(head_) * p.band_count),
+        columns_(p.lines.columns + head_ * p.lines.column_capacity),
+        bands_(p.lines.bands + head_ * p.lines.band_capacity),
+        dense_pairs_(index::CausalArea(p.first_position, p.rows)) {}
+
+  __device__ void Run() {
+    PatternOfHead pattern = p_.patterns[head_];
+    switch (static_cast<index::PatternKind>(pattern.kind)) {
+      case index::PatternKind::kDense:
+        return Dense(0);
+      case index::PatternKind::kBlockSparse:
+        return Blocks(pattern.a);
+      case index::PatternKind::kAShape:
+        if (AShape(pattern)) return;
+        pattern = {static_cast<int32_t>(index::kDefaultPattern.kind),
+                   static_cast<int32_t>(index::kDefaultPattern.a),
+                   static_cast<int32_t>(index::kDefaultPattern.b)};
+        break;
+      case index::PatternKind::kVerticalSlash:
+        break;
+    }
+    VerticalSlash(pattern);
+  }
+
+ private:
+  __device__ void Report(HeadLines lines, double pairs, double guard_pairs, double recall) {
+    if (thread_ != 0) return;
+    p_.lines.heads[head_] = lines;
+    p_.reports[head_] = {pairs, guard_pairs, recall};
+  }
+
+  __device__ void Dense(double guard_pairs) {
+    Report({static_cast<int32_t>(index::PatternKind::kDense), 0, 0, 0}, dense_pairs_, guard_pairs, 1);
+  }
+
+  __device__ void Blocks(int64_t blocks) {
+    const auto keys = static_cast<double>(blocks * index::kKeyBlock);
+    if (keys > kDenseFrom * static_cast<double>(p_.tokens)) return Dense(0);
+    const double pairs = keys * static_cast<double>(p_.rows);
+    Report({static_cast<int32_t>(index::PatternKind::kBlockSparse), 0, 0, 0},
+           pairs < dense_pairs_ ? pairs : dense_pairs_, 0, 0);
+  }
+
+  // False when its recall is too low.
+  __device__ bool AShape(PatternOfHead pattern) {
+    if (thread_ == 0) bands_[0] = {0, Greater(1, pattern.b)};
+    __syncthreads();
+    const HeadCover cover = {pattern.a, 0, 1, columns_, bands_};
+    const double pairs = Area(cover);
+    if (pairs > kDenseFrom * dense_pairs_) {
+      Dense(0);
+      return true;
+    }
+    const double recall = Recall(cover);
+    first_pairs_ = pairs;
+    if (p_.recall_floor > 0 && recall < p_.recall_floor) return false;
+    Report({pattern.kind, pattern.a, 0, 1}, pairs, 0, recall);
+    return true;
+  }
+
+  __device__ void VerticalSlash(PatternOfHead pattern) {
+    const int64_t probe_begin = p_.tokens - p_.probe_rows;
+    const auto limit = static_cast<int32_t>(index::ColumnLimit(probe_begin));
+    const int32_t column_end = Lesser(limit, p_.tokens);
+    CountColumns(column_end);
+    Explain(probe_begin);
+    CountBands();
+    index::LineBudget budget = {index::Most(kLeastBudget, p_.tokens / kBudgetShare), pattern.a,
+                                pattern.b, kSparseRows};
+    for (;;) {
+      if (thread_ == 0) s_.cut = index::CutAtBudget(s_.column_bins, s_.band_bins, budget);
+      __syncthreads();
+      const index::LineCut cut = s_.cut;
+      const int32_t in_cut_bin =
+          cut.columns.bin < index::kDensityBins ? s_.column_bins[cut.columns.bin] : 0;
+      const int32_t columns = CollectColumns(sums_, column_end, cut.columns, in_cut_bin, columns_,
+                                             p_.lines.column_capacity, s_.counts);
+      const int32_t bands = CollectBands(band_sums_, p_.band_count, cut.bands, bands_,
+                                         p_.lines.band_capacity, s_.counts);
+      if (columns > p_.lines.column_capacity || bands > p_.lines.band_capacity) return Dense(0);
+      const auto first_keys = static_cast<int32_t>(index::kFirstColumns);
+      const HeadCover cover = {first_keys, columns, bands, columns_, bands_};
+      const double pairs = Area(cover), recall = Recall(cover);
+      if (first_pairs_ < 0) first_pairs_ = pairs;
+      const bool enough = p_.recall_floor <= 0 || recall >= p_.recall_floor;
+      const bool too_many = pairs > kDenseFrom * dense_pairs_;
+      if (enough && !too_many) {
+        return Report({static_cast<int32_t>(index::PatternKind::kVerticalSlash), first_keys, columns,
+                       bands},
+                      pairs, pairs > first_pairs_ ? pairs - first_pairs_ : 0, recall);
+      }
+      if (too_many || budget.keys >= p_.tokens) {
+        return Dense(!enough && dense_pairs_ > first_pairs_ ? dense_pairs_ - first_pairs_ : 0);
+      }
+      // The pattern's numbers bound its own budget, not the guard's.
+      budget.keys = static_cast<int64_t>(static_cast<double>(budget.keys) * kGrowth);
+      budget.columns = budget.offsets = p_.tokens;
+    }
+  }
+
+  // The columns' histogram, and those that every probe row attends to.
+  __device__ void CountColumns(int32_t end) {
+    for (int i = thread_; i < index::kDensityBins; i += kLineThreads) {
+      s_.column_bins[i] = s_.band_bins[i] = 0;
+    }
+    if (thread_ == 0) s_.found_count = 0;
+    __syncthreads();
+    const int everyone = index::DensityBin(1.0f);
+#pragma unroll 4
+    for (int32_t key = static_cast<int32_t>(index::kFirstColumns) + thread_; key < end;
+         key += kLineThreads) {
+      const int bin = index::DensityBin(sums_[key]);
+      // Bin 0 is never taken, and most keys are in it.
+      if (bin > 0) atomicAdd(&s_.column_bins[bin], 1);
+      if (bin >= everyone) {
+        const int32_t at = atomicAdd(&s_.found_count, 1);
+        if (at < kMostExplained) s_.found[at] = key;
+      }
+    }
+    __syncthreads();
+  }
+
+  // index::ExplainBands: a thread to each band that is crossed, in the order of the keys.
+  __device__ void Explain(int64_t probe_begin) {
+    const int32_t count = Lesser(s_.found_count, kMostExplained);
+    if (thread_ < count) {
+      int32_t rank = 0;
+      for (int32_t i = 0; i < count; ++i) rank += s_.found[i] < s_.found[thread_] ? 1 : 0;
+      s_.explained[rank] = s_.found[thread_];
+    }
+    __syncthreads();
+    const int32_t crossings = count * kCrossings;
+    if (thread_ < crossings) {
+      s_.crossings[thread_] = CrossedBand(s_.explained[thread_ / kCrossings], probe_begin,
+                                          p_.probe_rows, thread_ % kCrossings);
+    }
+    __syncthreads();
+    if (thread_ >= crossings || s_.crossings[thread_].offsets == 0) return;
+    const int32_t band = s_.crossings[thread_].band;
+    float left = band_sums_[band];
+    for (int32_t i = 0; i < crossings; ++i) {
+      if (s_.crossings[i].band != band || s_.crossings[i].offsets == 0) continue;
+      // The first of them does it for all.
+      if (i < thread_) return;
+      const float per_row =
+          sums_[s_.explained[i / kCrossings]] / static_cast<float>(p_.probe_rows);
+      left -= per_row * static_cast<float>(s_.crossings[i].offsets);
+      left = left > 0 ? left : 0;
+    }
+    band_sums_[band] = left;
+  }
+
+  __device__ void CountBands() {
+    __syncthreads();
+    for (int32_t band = static_cast<int32_t>(index::kFirstBand) + thread_; band < p_.band_count;
+         band += kLineThreads) {
+      const int bin = index::DensityBin(index::BandDensity(band_sums_[band], kSparseRows));
+      if (bin > 0) atomicAdd(&s_.band_bins[bin], 1);
+    }
+    __syncthreads();
+  }
+
+  // index::CoveredArea.
+  __device__ double Area(const HeadCover& cover) {
+    const int64_t blocks = index::DivideUp(p_.rows, kSparseRows);
+    const int64_t samples = index::Least(blocks, kAreaSamples);
+    double pairs = 0, counted_rows = 0;
+    for (int64_t i = 0; i < samples; ++i) {
+      const RowSpan rows = SampledRows(p_.first_position, p_.rows, i, samples);
+      const auto share =
+          static_cast<long long>(CoveredShare(cover, rows, thread_, kLineThreads));
+      const auto height = static_cast<double>(rows.end - rows.begin);
+      pairs += height * static_cast<double>(SumOfAll(share, s_));
+      counted_rows += height;
+    }
+    return pairs * static_cast<double>(p_.rows) / counted_rows;
+  }
+
+  // index::Recall, of the chunk's last row block.
+  __device__ double Recall(const HeadCover& cover) {
+    const RowSpan rows = {
+        static_cast<int32_t>(index::Most(p_.first_position, p_.tokens - kSparseRows)), p_.tokens};
+    const double kept =
+        SumOfAll(KeptShare(cover, rows, sums_, thread_, kLineThreads), s_);
+    return kept / static_cast<double>(p_.probe_rows);
+  }
+
+  const ChooseArguments& p_;
+  Scratch& s_;
+  const int32_t head_, thread_;
+  const float* const sums_;
+  float* const band_sums_;
+  int32_t* const columns_;
+  Band* const bands_;
+  const double dense_pairs_;
+  double first_pairs_ = -1;
+};
+
+__global__ void __launch_bounds__(kLineThreads) ChooseKernel(const __grid_constant__ ChooseArguments p) {
+  __shared__ Scratch scratch;
+  HeadChoice(p, scratch).Run();
+}
+
+// Heads by what they cost, the most first.
+__global__ void OrderKernel(const HeadReport* reports, int32_t heads, int32_t* order) {
+  const auto head = static_cast<int32_t>(threadIdx.x);
+  if (head >= heads) return;
+  const double pairs = reports[head].pairs;
+  int32_t rank = 0;
+  for (int32_t i = 0; i < heads; ++i) {
+    rank += reports[i].pairs > pairs || (reports[i].pairs == pairs && i < head) ? 1 : 0;
+  }
+  order[rank] = head;
+}
+
+}  // namespace
+
+int64_t ColumnCapacity(int64_t tokens) { return index::Most(4096, tokens / 4); }
+int64_t BandCapacity(int64_t tokens) {
+  // No more runs than every second band.
+  return index::DivideUp(index::DivideUp(tokens, index::kBandOffsets), 2) + 2;
+}
+
+Launched ChooseLines(const ChooseLinesParams& p) {
+  const int64_t tokens = p.first_position + p.rows;
+  if (p.heads < 1 || p.heads > kMostHeads) {
+    return {cudaErrorInvalidValue, "choice of lines: 1 to 256 heads"};
+  }
+  if (tokens > INT32_MAX - 4096 || p.probe_rows < 1 || p.probe_rows > index::kProbeRows ||
+      p.probe_rows > p.rows) {
+    return {cudaErrorInvalidValue, "choice of lines: 1 to 64 probe rows, below 2^31 tokens"};
+  }
+  ChooseArguments a{};
+  for (int64_t head = 0; head < p.heads; ++head) {
+    const index::HeadPattern& pattern = p.patterns[head];
+    a.patterns[head] = {static_cast<int32_t>(pattern.kind),
+                        static_cast<int32_t>(index::Within(pattern.a, 0, INT32_MAX / 2)),
+                        static_cast<int32_t>(index::Within(pattern.b, 0, INT32_MAX / 2))};
+  }
+  a.heads = static_cast<int32_t>(p.heads);
+  a.tokens = static_cast<int32_t>(tokens);
+  a.probe_rows = static_cast<int32_t>(p.probe_rows);
+  a.band_count = static_cast<int32_t>(index::DivideUp(tokens, index::kBandOffsets));
+  a.first_position = p.first_position;
+  a.rows = p.rows;
+  a.columns = p.columns;
+  a.bands = p.bands;
+  a.recall_floor = p.recall_floor;
+  a.lines = p.lines;
+  a.reports = p.reports;
+  ChooseKernel<<<static_cast<unsigned>(p.heads), kLineThreads, 0, p.stream>>>(a);
+  cudaError_t error = cudaGetLastError();
+  if (error != cudaSuccess) return {error, "choice of lines: the launch"};
+  OrderKernel<<<1, kMostHeads, 0, p.stream>>>(p.reports, a.heads, p.lines.order);
+  error = cudaGetLastError();
+  return {error, error == cudaSuccess ? "" : "choice of lines: the order"};
+}
+
+}  // namespace longsight::cuda

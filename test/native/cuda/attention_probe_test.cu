@@ -1,0 +1,240 @@
+// The probe on the GPU against fp64 loops, and the choice of lines against the engine's on the CPU.
+#include <cuda/attention.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "attention_shapes.h"
+#include "engine/line_choice.h"
+#include "reference/reference.h"
+
+namespace longsight::test {
+namespace {
+
+using index::PatternKind;
+
+struct Shape {
+  int64_t rows, heads, kv_heads, head_size, tokens;
+  std::string Name() const {
+    char text[120];
+    std::snprintf(text, sizeof text, "%lld rows, %lld on %lld heads of %lld, %lld tokens",
+                  static_cast<long long>(rows), static_cast<long long>(heads),
+                  static_cast<long long>(kv_heads), static_cast<long long>(head_size),
+                  static_cast<long long>(tokens));
+    return text;
+  }
+};
+
+void CompareProbe(Random& random, const Shape& s) {
+  Stored q(random, s.rows, s.heads, s.head_size, 2.0f);
+  Stored k(random, s.tokens, s.kv_heads, s.head_size, 2.0f);
+  const int64_t bands = index::DivideUp(s.tokens, index::kBandOffsets);
+  DeviceArray<float> columns(static_cast<size_t>(s.heads * s.tokens));
+  DeviceArray<float> band_sums(static_cast<size_t>(s.heads * bands));
+  DeviceArray<float> lse(static_cast<size_t>(s.heads * index::kProbeRows));
+  DeviceArray<char> workspace(cuda::ProbeWorkspaceBytes(s.heads));
+  cuda::ProbeParams p{};
+  p.q = q.device.data();
+  p.q_row_stride = q.row_stride;
+  p.q_head_stride = s.head_size;
+  p.rows = s.rows;
+  p.heads = s.heads;
+  p.kv_heads = s.kv_heads;
+  p.head_size = s.head_size;
+  p.scale = 1.0f / std::sqrt(static_cast<float>(s.head_size));
+  p.kv = {k.device.data(), nullptr, k.row_stride, s.head_size, s.tokens, 0};
+  p.columns = columns.data();
+  p.bands = band_sums.data();
+  p.lse = lse.data();
+  p.workspace = workspace.data();
+  const cuda::Launched launched = cuda::Probe(p);
+  Check(launched.ok(), s.Name() + ": " + launched.what);
+  Cuda(cudaDeviceSynchronize(), s.Name().c_str());
+
+  reference::Heads heads{s.rows, s.heads, s.kv_heads, s.head_size, s.tokens, s.tokens - s.rows,
+                         0, 0, static_cast<double>(p.scale), q.values.data(), k.values.data(),
+                         nullptr};
+  heads.always_kept = index::kFirstColumns;
+  const reference::Probed expected = reference::SumLines(heads);
+  std::vector<double> of_columns, of_bands, of_lse;
+  std::vector<float> lse_of_rows;
+  const std::vector<float> all_lse = lse.Download();
+  for (int64_t h = 0; h < s.heads; ++h) {
+    const auto at = static_cast<size_t>(h);
+    of_columns.insert(of_columns.end(), expected.columns[at].begin(), expected.columns[at].end());
+    std::vector<double> sums(static_cast<size_t>(bands));
+    for (int64_t offset = 0; offset < s.tokens; ++offset) {
+      sums[static_cast<size_t>(offset / index::kBandOffsets)] +=
+          expected.offsets[at][static_cast<size_t>(offset)];
+    }
+    of_bands.insert(of_bands.end(), sums.begin(), sums.end());
+    of_lse.insert(of_lse.end(), expected.lse[at].begin(), expected.lse[at].end());
+    for (int64_t r = 0; r < s.rows; ++r) {
+      lse_of_rows.push_back(all_lse[static_cast<size_t>(h * index::kProbeRows + r)]);
+    }
+  }
+  CheckClose(columns.Download(), of_columns, 1e-6, 2e-5, s.Name() + ": columns");
+  CheckClose(band_sums.Download(), of_bands, 1e-6, 2e-5, s.Name() + ": bands");
+  CheckClose(lse_of_rows, of_lse, 2e-5, 2e-6, s.Name() + ": lse");
+}
+
+// Sums as a probe would leave them: a background, and some strong lines.
+struct DrawnSums {
+  std::vector<float> columns, bands;
+
+  DrawnSums(Random& random, int64_t tokens, int64_t rows) {
+    const int64_t band_count = index::DivideUp(tokens, index::kBandOffsets);
+    const auto draw = [&](int64_t count) {
+      std::vector<float> values = random.Floats(count, 1.0f);
+      for (float& value : values) value = std::exp2(-10.0f + 6.0f * value);
+      for (int64_t i = random.Integer(0, count / 50); i > 0; --i) {
+        values[static_cast<size_t>(random.Integer(0, count - 1))] *= 100.0f;
+      }
+      return values;
+    };
+    columns = draw(tokens);
+    bands = draw(band_count);
+    float sum = 0;
+    for (const float value : columns) sum += value;
+    for (float& value : columns) value *= static_cast<float>(rows) / sum;
+    for (float& value : bands) value *= static_cast<float>(rows) / sum;
+    // Columns that every row attends to.
+    for (int64_t i = random.Integer(0, 4); i > 0; --i) {
+      columns[static_cast<size_t>(random.Integer(0, tokens - 1))] = 2.5f;
+    }
+  }
+};
+
+void CompareChoice(Random& random, int64_t first_position, int64_t rows, int64_t probe_rows) {
+  const int64_t tokens = first_position + rows;
+  const std::vector<index::HeadPattern> patterns = {
+      {PatternKind::kVerticalSlash, 1000, 6096}, {PatternKind::kVerticalSlash, 30, 800},
+      {PatternKind::kVerticalSlash, 3000, 200},  {PatternKind::kAShape, 100, 800},
+      {PatternKind::kBlockSparse, 20, 0},        {PatternKind::kDense, 0, 0},
+      {PatternKind::kVerticalSlash, 0, 0}};
+  const auto heads = static_cast<int64_t>(patterns.size());
+  const int64_t band_count = index::DivideUp(tokens, index::kBandOffsets);
+  const double floors[] = {0.0, 0.3, 0.8, 0.97};
+  const double floor = floors[random.Integer(0, 3)];
+  std::vector<float> columns, bands;
+  for (int64_t h = 0; h < heads; ++h) {
+    const DrawnSums sums(random, tokens, probe_rows);
+    columns.insert(columns.end(), sums.columns.begin(), sums.columns.end());
+    bands.insert(bands.end(), sums.bands.begin(), sums.bands.end());
+  }
+  DeviceArray<float> device_columns(columns), device_bands(bands);
+  const int64_t column_capacity = cuda::ColumnCapacity(tokens);
+  const int64_t band_capacity = cuda::BandCapacity(tokens);
+  DeviceArray<cuda::HeadLines> head_lines(static_cast<size_t>(heads));
+  DeviceArray<int32_t> line_columns(static_cast<size_t>(heads * column_capacity));
+  DeviceArray<cuda::Band> line_bands(static_cast<size_t>(heads * band_capacity));
+  DeviceArray<int32_t> order(static_cast<size_t>(heads));
+  DeviceArray<cuda::HeadReport> reports(static_cast<size_t>(heads));
+  const cuda::Launched launched = cuda::ChooseLines(
+      {patterns.data(), heads, first_position, rows, probe_rows, device_columns.data(),
+       device_bands.data(), floor,
+       {head_lines.data(), line_columns.data(), column_capacity, line_bands.data(), band_capacity,
+        nullptr, 0, order.data()},
+       reports.data(), nullptr});
+  char text[120];
+  std::snprintf(text, sizeof text, "choice for %lld rows at %lld, probe %lld, floor %.2f",
+                static_cast<long long>(rows), static_cast<long long>(first_position),
+                static_cast<long long>(probe_rows), floor);
+  const std::string name = text;
+  Check(launched.ok(), name + ": " + launched.what);
+  Cuda(cudaDeviceSynchronize(), text);
+
+  const std::vector<cuda::HeadLines> got = head_lines.Download();
+  const std::vector<int32_t> got_columns = line_columns.Download();
+  const std::vector<cuda::Band> got_bands = line_bands.Download();
+  const std::vector<cuda::HeadReport> got_reports = reports.Download();
+  const ChunkRows chunk = {first_position, rows, cuda::kSparseRows};
+  for (int64_t h = 0; h < heads; ++h) {
+    const auto at = static_cast<size_t>(h);
+    const std::string of_head = name + ", head " + std::to_string(h);
+    const ProbeSums probe = {columns.data() + h * tokens, bands.data() + h * band_count, tokens,
+                             probe_rows};
+    HeadChoice expected;
+    switch (patterns[at].kind) {
+      case PatternKind::kDense:
+        expected = ChooseDense(chunk);
+        break;
+      case PatternKind::kBlockSparse:
+        expected = ChooseBlocks(patterns[at], chunk);
+        break;
+      default:
+        expected = ChooseLines(patterns[at], chunk, probe, floor);
+    }
+    Check(got[at].kind == static_cast<int32_t>(expected.kind), of_head + ": kinds differ");
+    Check(std::fabs(got_reports[at].pairs - expected.pairs) <= 1e-9 * expected.pairs,
+          of_head + ": pairs differ");
+    Check(std::fabs(got_reports[at].guard_pairs - expected.guard_pairs) <= 1e-9 * expected.pairs,
+          of_head + ": the guard's pairs differ");
+    if (got[at].kind != static_cast<int32_t>(expected.kind)) continue;
+    std::vector<index::Range> runs, spans;
+    const auto append = [](std::vector<index::Range>& list, int64_t begin, int64_t end) {
+      if (!list.empty() && list.back().end >= begin) {
+        list.back().end = end;
+      } else if (end > begin) {
+        list.push_back({begin, end});
+      }
+    };
+    append(runs, 0, got[at].first_keys);
+    for (int32_t i = 0; i < got[at].column_count; ++i) {
+      const int32_t key = got_columns[static_cast<size_t>(h * column_capacity + i)];
+      append(runs, key, key + 1);
+    }
+    for (int32_t i = 0; i < got[at].band_count; ++i) {
+      const cuda::Band band = got_bands[static_cast<size_t>(h * band_capacity + i)];
+      spans.push_back({band.begin, band.end});
+    }
+    const auto same = [](const std::vector<index::Range>& a, const std::vector<index::Range>& b) {
+      return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](index::Range x, index::Range y) {
+        return x.begin == y.begin && x.end == y.end;
+      });
+    };
+    Check(same(runs, expected.columns), of_head + ": columns differ");
+    Check(same(spans, expected.bands), of_head + ": bands differ");
+  }
+  std::vector<int32_t> sorted = order.Download();
+  for (size_t i = 1; i < sorted.size(); ++i) {
+    Check(got_reports[static_cast<size_t>(sorted[i - 1])].pairs >=
+              got_reports[static_cast<size_t>(sorted[i])].pairs,
+          name + ": the heads' order");
+  }
+  std::sort(sorted.begin(), sorted.end());
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    Check(sorted[i] == static_cast<int32_t>(i), name + ": every head once");
+  }
+}
+
+int Run(bool quick) {
+  Random random;
+  std::vector<Shape> shapes = {{64, 4, 1, 128, 1000}, {1, 2, 2, 64, 1}, {17, 3, 1, 96, 333}};
+  if (!quick) {
+    const std::vector<Shape> more = {{64, 8, 2, 128, 20000}, {64, 7, 1, 128, 5003},
+                                     {33, 5, 1, 64, 1777},   {64, 8, 8, 64, 64},
+                                     {64, 12, 1, 96, 901},   {50, 4, 4, 128, 12345}};
+    shapes.insert(shapes.end(), more.begin(), more.end());
+  }
+  for (const Shape& s : shapes) CompareProbe(random, s);
+  CompareChoice(random, 0, 64, 64);
+  CompareChoice(random, 3000, 1000, 64);
+  if (!quick) {
+    for (int i = 0; i < 12; ++i) {
+      const int64_t rows = random.Integer(1, 9000);
+      CompareChoice(random, random.Integer(0, 60000), rows, std::min<int64_t>(rows, 64));
+    }
+    CompareChoice(random, 300000, 16384, 64);
+  }
+  std::printf("%s: %d failures\n", failures == 0 ? "passed" : "FAILED", failures);
+  return failures == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace longsight::test
+
+// --quick: a few small shapes, for the sanitizer.
+int main(int count, char** arguments) {
+  return longsight::test::Run(count > 1 && std::string(arguments[1]) == "--quick");
+}
