@@ -3,6 +3,7 @@
 //   variants          dense configurations side by side
 //   dense             the dense kernel at several lengths
 //   sparse            lines that were drawn, clustered and scattered
+//   scattered         the last of these alone, for a profiler
 #include <cstring>
 #include <random>
 #include <string>
@@ -33,7 +34,7 @@ void DenseVariant(const char* name, Layer& layer) {
 }
 
 void Variants() {
-  for (const int64_t tokens : {16384, 65536}) {
+  for (const int64_t tokens : {16384, 32768, 131072}) {
     Layer layer(tokens, tokens);
     DenseVariant<PrefillConfig<128, 128, 2, false, true>>("128 keys, 2 stages, turns", layer);
     DenseVariant<PrefillConfig<128, 128, 2, false, false>>("128 keys, 2 stages", layer);
@@ -165,6 +166,10 @@ int Main(const std::string& what, int64_t most) {
     }
     Layer chunk(262144, 16384);
     Dense(chunk);
+  }
+  if (what == "scattered") {
+    Layer layer(most, most);
+    Sparse(layer, "scattered (16 offsets)", 16, 0.055);
   }
   if (what == "sparse") {
     for (int64_t tokens = 131072; tokens <= most; tokens *= 2) {

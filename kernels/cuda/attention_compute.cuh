@@ -124,8 +124,7 @@ class ComputeGroup {
   __device__ Tile NextTile() {
     Tile tile{};
     if constexpr (C::kSparse) {
-      BarrierWait(pipe_.KFull(k_place_.slot), k_place_.parity);
-      FenceProxy();
+      BarrierWait(pipe_.NoteFull(k_place_.slot), k_place_.parity);
       const int32_t kind = pipe_.Note(k_place_.slot)->kind;
       tile.none = kind == kNone;
       tile.masked = kind != kWhole;
@@ -138,6 +137,8 @@ class ComputeGroup {
         const int32_t count = pipe_.Note(k_place_.slot)->count;
         tile.rows[0] = tile.rows[1] = {0, count - 1};
       }
+      BarrierWait(pipe_.KFull(k_place_.slot), k_place_.parity);
+      FenceProxy();
       return tile;
     }
     tile.none = tile_ >= tiles_;

@@ -30,8 +30,8 @@ const char* WhyRefused(const P& p) {
   const int64_t strides[] = {p.q_row_stride,    p.q_head_stride, p.out_row_stride,
                              p.out_head_stride, p.kv.row_stride, p.kv.head_stride};
   for (const int64_t stride : strides) {
-    if (stride <= 0 || stride % 8 != 0 || stride > INT32_MAX) {
-      return "attention: strides must be multiples of 8 elements below 2^31";
+    if (stride <= 0 || stride % 8 != 0 || stride >= 1 << 30) {
+      return "attention: strides must be multiples of 8 elements below 2^30";
     }
   }
   // Tile numbers and positions in the kernels are 32-bit, with room for a tile.

@@ -91,7 +91,10 @@ class CoverStream {
     return count;
   }
 
-  __device__ int32_t Key(int32_t i) const { return ring_[i & (kRingKeys - 1)]; }
+  // 64 keys from a multiple of 64 on: they do not go round the ring's end.
+  __device__ const volatile int32_t* KeysAt(int32_t i) const {
+    return ring_ + (i & (kRingKeys - 1));
+  }
 
  private:
   enum Part { kNear, kFirst, kBands, kBlocks, kColumns, kEnd };
@@ -202,13 +205,18 @@ class CoverStream {
   int32_t next_ = 0;
 };
 
-// Four warps, each a quarter of every tile. A half tile whose keys are contiguous comes by the copy
-// engine, another key by key.
+// Four warps: a half of every tile of keys or of values to each, so that none waits for a slot that
+// another fills. A half tile whose keys are contiguous comes by the copy engine, another key by key.
 template <class C>
 class SparseLoader {
  public:
   __device__ SparseLoader(const Pipeline<C>& pipe, const PrefillArguments& p)
-      : pipe_(pipe), p_(p), warp_(threadIdx.x / 32 % 4), lane_(threadIdx.x % 32) {}
+      : pipe_(pipe),
+        p_(p),
+        warp_(threadIdx.x / 32),
+        lane_(threadIdx.x % 32),
+        values_(warp_ >= 2),
+        half_(warp_ % 2 * kHalf) {}
 
   __device__ void Run() {
     TaskDrawer<C> drawer;
@@ -227,13 +235,10 @@ class SparseLoader {
 
  private:
   static constexpr int kHalf = C::kKeys / 2;
-  static constexpr int kQuarter = C::kKeys / 4;
-  static_assert(kQuarter == 32);
-
-  struct Keys {
-    int32_t of_lane;  // of this lane's row
-    bool contiguous;  // the whole half tile
-  };
+  static_assert(kHalf == 64);
+  static constexpr int kChunks = C::kHeadSize / 8;
+  static constexpr int kLanesOfRow = kChunks > 8 ? 16 : 8;
+  static constexpr int kRowsAtOnce = 32 / kLanesOfRow;
 
   __device__ void Attend(int32_t number) {
     const Task task = SparseTask(number, p_.row_blocks);
@@ -249,53 +254,35 @@ class SparseLoader {
                        p_.lines.bands + head * p_.lines.band_capacity};
     const int32_t* blocks = nullptr;
     if (lines.kind == static_cast<int32_t>(index::PatternKind::kBlockSparse)) {
-      blocks = p_.lines.blocks +
-               (static_cast<int64_t>(head) * p_.row_blocks + task.row_block) * p_.lines.block_capacity;
+      blocks = p_.lines.blocks + (static_cast<int64_t>(head) * p_.row_blocks + task.row_block) *
+                                     p_.lines.block_capacity;
       cover.first_keys = cover.band_count = cover.column_count = 0;
     } else if (lines.kind == static_cast<int32_t>(index::PatternKind::kDense)) {
       cover.first_keys = rows.begin;
       cover.band_count = cover.column_count = 0;
     }
-    CoverStream stream(p_, cover, rows, blocks, pipe_.Ring(warp_));
-
-    taken_ = 0;
+    // A value warp asks for the queries: the keys go ahead meanwhile.
+    if (warp_ == 2) LoadQ(first, head);
     // The row block's own keys are the first tile, wherever the run has any of them.
     const auto own = static_cast<int32_t>(p_.first_row) + first;
-    const bool has_own = own + kBlockRows > 0 && own < p_.tokens;
-    Keys coming;
-    TileNote note = {kOwnRows, 0};
-    if (has_own) {
-      coming = {own + warp_ * kQuarter + lane_, true};
-    } else {
-      note = NextTile(stream, coming);
+    if (own + kBlockRows > 0 && own < p_.tokens) LoadTile({kOwnRows, 0}, true, own + half_, nullptr);
+    CoverStream stream(p_, cover, rows, blocks, pipe_.Ring(warp_));
+    for (int32_t begin = 0;; begin += C::kKeys) {
+      const int32_t count = stream.FillTo(begin + C::kKeys) - begin;
+      if (count <= 0) break;
+      const volatile int32_t* keys = stream.KeysAt(begin + half_);
+      const int32_t key = keys[0];
+      const bool contiguous = __all_sync(
+          0xffffffffu, keys[lane_] == key + lane_ && keys[32 + lane_] == key + 32 + lane_);
+      LoadTile({count == C::kKeys ? kWhole : kPartly, count}, contiguous, key, keys);
+      __syncwarp();
+      if (count < C::kKeys) break;
     }
-    LoadK(coming, note);
-    LoadQ(first, head);
-    while (note.kind != kNone) {
-      const Keys current = coming;
-      note = note.kind == kPartly ? TileNote{kNone, 0} : NextTile(stream, coming);
-      LoadK(coming, note);
-      LoadV(current);
-    }
-  }
-
-  __device__ TileNote NextTile(CoverStream& stream, Keys& keys) {
-    const int32_t begin = taken_;
-    const int32_t count = stream.FillTo(begin + C::kKeys) - begin;
-    if (count <= 0) return {kNone, 0};
-    const int32_t half = begin + warp_ / 2 * kHalf;
-    const int32_t half_begin = stream.Key(half);
-    keys.contiguous =
-        __all_sync(0xffffffffu, stream.Key(half + lane_) == half_begin + lane_ &&
-                                    stream.Key(half + 32 + lane_) == half_begin + 32 + lane_);
-    keys.of_lane = stream.Key(begin + warp_ * kQuarter + lane_);
-    __syncwarp();
-    taken_ = begin + C::kKeys;
-    return {count == C::kKeys ? kWhole : kPartly, count};
+    if (!values_) LoadTile({kNone, 0}, true, 0, nullptr);
   }
 
   __device__ void LoadQ(int32_t first, int32_t head) {
-    if (warp_ == 0 && lane_ == 0) {
+    if (lane_ == 0) {
       BarrierWait(pipe_.QEmpty(), q_parity_ ^ 1);
       BarrierArriveExpect(pipe_.QFull(), C::kPanels * kBlockRows * kPanelRowBytes);
 #pragma unroll
@@ -308,64 +295,75 @@ class SparseLoader {
     q_parity_ ^= 1;
   }
 
-  __device__ void LoadK(const Keys& keys, TileNote note) {
-    const uint32_t full = pipe_.KFull(k_place_.slot);
-    BarrierWait(pipe_.KEmpty(k_place_.slot), k_place_.parity ^ 1);
+  // This warp's half: contiguous from `key`, or keys[kHalf].
+  __device__ void LoadTile(TileNote note, bool contiguous, int32_t key,
+                           const volatile int32_t* keys) {
+    const int slot = place_.slot;
+    const uint32_t full = values_ ? pipe_.VFull(slot) : pipe_.KFull(slot);
+    const uint32_t to = (values_ ? pipe_.V(slot) : pipe_.K(slot)) + half_ * kPanelRowBytes;
+    BarrierWait(values_ ? pipe_.VEmpty(slot) : pipe_.KEmpty(slot), place_.parity ^ 1);
+    place_.Advance();
     if (warp_ == 0 && lane_ == 0) {
-      pipe_.Note(k_place_.slot)->kind = note.kind;
-      pipe_.Note(k_place_.slot)->count = note.count;
-      BarrierArrive(full);
+      pipe_.Note(slot)->kind = note.kind;
+      pipe_.Note(slot)->count = note.count;
+      BarrierArrive(pipe_.NoteFull(slot));
     }
-    if (note.kind != kNone) Load(p_.k_map, p_.k, pipe_.K(k_place_.slot), full, keys);
-    BarrierArriveAfterChunks(full);
-    k_place_.Advance();
-  }
-
-  __device__ void LoadV(const Keys& keys) {
-    const uint32_t full = pipe_.VFull(v_place_.slot);
-    BarrierWait(pipe_.VEmpty(v_place_.slot), v_place_.parity ^ 1);
-    Load(p_.v_map, p_.v, pipe_.V(v_place_.slot), full, keys);
-    BarrierArriveAfterChunks(full);
-    v_place_.Advance();
-  }
-
-  __device__ void Load(const CUtensorMap& map, const __nv_bfloat16* from, uint32_t to,
-                       uint32_t full, const Keys& keys) {
-    if (keys.contiguous) {
-      // Both warps of a half know; the one with its first key asks.
-      if (warp_ % 2 == 0 && lane_ == 0) {
+    if (note.kind == kNone) return BarrierArriveAfterChunks(full);
+    if (contiguous) {
+      if (lane_ == 0) {
         BarrierExpect(full, C::kPanels * kHalf * kPanelRowBytes);
 #pragma unroll
         for (int panel = 0; panel < C::kPanels; ++panel) {
-          CopyBox(to + (panel * C::kKeys + warp_ / 2 * kHalf) * kPanelRowBytes, &map, full,
-                  panel * kPanelElements, keys.of_lane, kv_head_);
+          CopyBox(to + panel * C::kKeys * kPanelRowBytes, values_ ? &p_.v_map : &p_.k_map, full,
+                  panel * kPanelElements, key, kv_head_);
         }
       }
-      return;
+    } else {
+      Gather(to, keys);
     }
-    constexpr int kChunks = C::kHeadSize / 8;
-    constexpr int kLanesOfRow = kChunks > 8 ? 16 : 8;
-    constexpr int kRowsAtOnce = 32 / kLanesOfRow;
-    const int chunk = lane_ % kLanesOfRow;
-    const __nv_bfloat16* head = from + kv_head_ * p_.kv_head_stride + chunk * 8;
-#pragma unroll 4
-    for (int i = 0; i < kQuarter; i += kRowsAtOnce) {
-      const int row = i + lane_ / kLanesOfRow;
-      const int32_t key = __shfl_sync(0xffffffffu, keys.of_lane, row);
-      if (chunk < kChunks) {
-        CopyChunk(to + SwizzledOffset(warp_ * kQuarter + row, chunk, C::kKeys),
-                  head + key * p_.kv_row_stride);
+    BarrierArriveAfterChunks(full);
+  }
+
+  __device__ void Gather(uint32_t to, const volatile int32_t* keys) {
+    const int chunk = lane_ % kLanesOfRow, first = lane_ / kLanesOfRow;
+    const auto* from = reinterpret_cast<const char*>(
+        (values_ ? p_.v : p_.k) + kv_head_ * p_.kv_head_stride + chunk * 8);
+    const auto stride = static_cast<int32_t>(p_.kv_row_stride * 2);
+    // The swizzle repeats every 8 rows.
+    constexpr int kTurns = 8 / kRowsAtOnce;
+    uint32_t offset[kTurns];
+#pragma unroll
+    for (int i = 0; i < kTurns; ++i) {
+      offset[i] = to + SwizzledOffset(i * kRowsAtOnce + first, chunk, C::kKeys);
+    }
+    keys += first;
+    // Keys are fetched several at a time: a copy may not be moved ahead of another's key.
+    constexpr int kBatch = 8;
+#pragma unroll 1
+    for (int i = 0; i < kHalf / kRowsAtOnce; i += kBatch) {
+      int32_t of_batch[kBatch];
+#pragma unroll
+      for (int n = 0; n < kBatch; ++n) of_batch[n] = keys[n * kRowsAtOnce];
+#pragma unroll
+      for (int n = 0; n < kBatch; ++n) {
+        const uint32_t at = offset[n % kTurns] + n / kTurns * (8 * kPanelRowBytes);
+        const char* row = from + static_cast<int64_t>(of_batch[n]) * stride;
+        if (kChunks == kLanesOfRow || chunk < kChunks) CopyChunk(at, row);
       }
+      keys += kBatch * kRowsAtOnce;
+#pragma unroll
+      for (int n = 0; n < kTurns; ++n) offset[n] += kBatch * kRowsAtOnce * kPanelRowBytes;
     }
   }
 
   const Pipeline<C>& pipe_;
   const PrefillArguments& p_;
   const int warp_, lane_;
+  const bool values_;
+  const int half_;
   int32_t kv_head_ = 0;
-  int32_t taken_ = 0;
   uint32_t q_parity_ = 0;
-  RingPlace<C::kStages> k_place_, v_place_;
+  RingPlace<C::kStages> place_;
 };
 
 }  // namespace longsight::cuda

@@ -45,11 +45,11 @@ struct PrefillConfig {
   static constexpr int kPanels = (kHead + kPanelElements - 1) / kPanelElements;
   static constexpr int kComputeGroups = 2;
   static constexpr int kThreads = 128 * (1 + kComputeGroups);
-  static constexpr int kLoadRegisters = kIsSparse ? 88 : 24;
-  static constexpr int kComputeRegisters = kIsSparse ? 208 : 240;
+  static constexpr int kLoadRegisters = kIsSparse ? 104 : 24;
+  static constexpr int kComputeRegisters = kIsSparse ? 200 : 240;
   // Warps that read a task's number, and threads that arrive when their part of a tile is loaded.
   static constexpr int kLoadWarps = kIsSparse ? 4 : 1;
-  static constexpr int kLoadThreads = kIsSparse ? 128 : 1;
+  static constexpr int kLoadThreads = kIsSparse ? 64 : 1;
   static constexpr SharedPlan kPlan = PlanShared(kHead, kTileKeys, kStageCount, kIsSparse);
 };
 
@@ -88,6 +88,8 @@ struct Pipeline {
   __device__ uint32_t KEmpty(int stage) const { return Barrier(6 + C::kStages + stage); }
   __device__ uint32_t VFull(int stage) const { return Barrier(6 + 2 * C::kStages + stage); }
   __device__ uint32_t VEmpty(int stage) const { return Barrier(6 + 3 * C::kStages + stage); }
+  // A note's slot is empty when its keys' is.
+  __device__ uint32_t NoteFull(int stage) const { return Barrier(6 + 4 * C::kStages + stage); }
 
   __device__ volatile int32_t* TaskNumber(int slot) const {
     return reinterpret_cast<volatile int32_t*>(memory + C::kPlan.tail + 384) + slot;
@@ -97,7 +99,7 @@ struct Pipeline {
   }
 
   __device__ void Init() const {
-    static_assert((6 + 4 * C::kStages) * 8 <= 384 && 400 + 8 * C::kStages <= kTailBytes);
+    static_assert((6 + 5 * C::kStages) * 8 <= 384 && 400 + 8 * C::kStages <= kTailBytes);
     constexpr int kComputeWarps = 4 * C::kComputeGroups;
     BarrierInit(QFull(), 1);
     BarrierInit(QEmpty(), kComputeWarps);
@@ -106,8 +108,8 @@ struct Pipeline {
       BarrierInit(TaskEmpty(i), kComputeWarps + C::kLoadWarps);
     }
     for (int i = 0; i < C::kStages; ++i) {
-      // One more for the note.
-      BarrierInit(KFull(i), C::kLoadThreads + (C::kSparse ? 1 : 0));
+      BarrierInit(NoteFull(i), 1);
+      BarrierInit(KFull(i), C::kLoadThreads);
       BarrierInit(VFull(i), C::kLoadThreads);
       BarrierInit(KEmpty(i), kComputeWarps);
       BarrierInit(VEmpty(i), kComputeWarps);

@@ -150,7 +150,9 @@ class HeadChoice {
                                              p_.lines.column_capacity, s_.counts);
       const int32_t bands = CollectBands(band_sums_, p_.band_count, cut.bands, bands_,
                                          p_.lines.band_capacity, s_.counts);
-      if (columns > p_.lines.column_capacity || bands > p_.lines.band_capacity) return Dense(0);
+      if (columns > p_.lines.column_capacity || bands > p_.lines.band_capacity) {
+        return Dense(first_pairs_ < 0 ? 0 : dense_pairs_ - first_pairs_);
+      }
       const auto first_keys = static_cast<int32_t>(index::kFirstColumns);
       const HeadCover cover = {first_keys, columns, bands, columns_, bands_};
       const double pairs = Area(cover), recall = Recall(cover);
@@ -288,7 +290,7 @@ __global__ void OrderKernel(const HeadReport* reports, int32_t heads, int32_t* o
 
 }  // namespace
 
-int64_t ColumnCapacity(int64_t tokens) { return index::Most(4096, tokens / 4); }
+int64_t ColumnCapacity(int64_t tokens) { return index::Most(4096, tokens / 4 * 3); }
 int64_t BandCapacity(int64_t tokens) {
   // No more runs than every second band.
   return index::DivideUp(index::DivideUp(tokens, index::kBandOffsets), 2) + 2;
