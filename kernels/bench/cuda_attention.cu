@@ -38,7 +38,6 @@ void Variants() {
     Layer layer(tokens, tokens);
     DenseVariant<PrefillConfig<128, 128, 2, false, true>>("128 keys, 2 stages, turns", layer);
     DenseVariant<PrefillConfig<128, 128, 2, false, false>>("128 keys, 2 stages", layer);
-    DenseVariant<PrefillConfig<128, 128, 3, false, true>>("128 keys, 3 stages, turns", layer);
     DenseVariant<PrefillConfig<128, 160, 2, false, true>>("160 keys, 2 stages, turns", layer);
     DenseVariant<PrefillConfig<128, 176, 2, false, true>>("176 keys, 2 stages, turns", layer);
     DenseVariant<PrefillConfig<128, 176, 2, false, false>>("176 keys, 2 stages", layer);

@@ -29,11 +29,15 @@ for oracle in kernels/reference/attention kernels/reference/attention_sparse nat
   pids+=($!)
 done
 for pid in "${pids[@]}"; do wait "$pid" || { cat "$results"/build_*.log | grep -i error; exit 1; }; done
+# For racecheck: see kernels/cuda/attention_pipeline.cuh.
+nvcc "${flags[@]}" -DLONGSIGHT_EVERY_LANE_ARRIVES -c kernels/cuda/attention_prefill_sparse.cu -o "$build/sparse_race.o" || exit 1
 objects=("${library[@]/#/$build/}")
 objects=("${objects[@]/%/.o}")
 for program in "${tests[@]}" "${benches[@]}"; do
   nvcc -gencode "$arch" -o "$build/$program" "$build/$program.o" "$build"/host_*.o "${objects[@]}" || exit 1
 done
+nvcc -gencode "$arch" -o "$build/attention_sparse_test_racecheck" "$build"/attention_sparse_test.o "$build"/host_*.o \
+  "$build"/sparse_race.o "$build"/{attention_prefill,probe,lines,tensor_map}.o || exit 1
 cat "$results"/build_*.log > "$results/build.log" && rm "$results"/build_*.log
 grep -c ' 0 bytes spill stores' "$results/build.log" | sed 's/^/kernels without spills: /'
 grep -E 'C75[0-9]+|[1-9][0-9]* bytes spill' "$results/build.log"
@@ -49,9 +53,10 @@ step() {
 {
   for test in "${tests[@]}"; do step check 100 "$build/$test"; done
   for test in "${tests[@]}"; do
-    for tool in memcheck racecheck; do
-      step sanitize 60 compute-sanitizer --tool "$tool" "$build/$test" --quick
-    done
+    step sanitize 60 compute-sanitizer --tool memcheck "$build/$test" --quick
+    racecheck=$build/${test}_racecheck
+    [ -x "$racecheck" ] || racecheck=$build/$test
+    step sanitize 60 compute-sanitizer --tool racecheck "$racecheck" --quick
   done
   step variants 60 "$build/cuda_attention" variants
   step dense 60 "$build/cuda_attention" dense "$longest"

@@ -12,21 +12,33 @@ template <class C>
 class ComputeGroup {
  public:
   __device__ ComputeGroup(const Pipeline<C>& pipe, const PrefillArguments& p)
-      : pipe_(pipe),
-        p_(p),
-        group_(static_cast<int>(threadIdx.x / 128) - 1),
-        lane_(threadIdx.x % 32),
-        row_(group_ * 64 + threadIdx.x / 32 % 4 * 16 + lane_ / 4),
-        scale_(p.scale * 1.44269504088896341f) {}
+      : pipe_(pipe), p_(p), group_(static_cast<int>(threadIdx.x / 128) - 1) {}
 
   __device__ void Run() {
-    TaskReader<C> reader;
     // The first group goes first.
     if (C::kTurns && group_ == 1) PassTurn();
-    for (;;) {
-      const int32_t number = reader.Next(pipe_);
-      if (number < 0) break;
-      Attend(number);
+    if constexpr (C::kSparse) {
+      for (;;) {
+        const TileNote note = NextNote();
+        if (note.kind == kStop) return;
+        first_row_ = note.first_row;
+        first_kind_ = note.kind;
+        first_count_ = note.count;
+        Attend(note.head);
+      }
+    } else {
+      TaskReader<C, false> reader;
+      for (;;) {
+        const int32_t number = reader.Next(pipe_);
+        if (number < 0) return;
+        const Task task = DenseTask(number, p_.row_blocks, p_.group);
+        first_row_ = task.row_block * kBlockRows;
+        const int64_t rows = Least(kBlockRows, p_.rows - first_row_);
+        span_ = SeenKeys(p_.first_row + first_row_, rows, p_.window, p_.tokens);
+        tiles_ = TileCount(span_, C::kKeys);
+        tile_ = 0;
+        Attend(task.head);
+      }
     }
   }
 
@@ -39,26 +51,18 @@ class ComputeGroup {
   struct Tile {
     bool none;
     bool masked;
-    TileMask rows[2];  // of this thread's rows
+    // Sparse and not the row block's own: how many keys count. Else -1.
+    int32_t count;
+    int32_t begin;
   };
 
-  __device__ void Attend(int32_t number) {
-    int32_t head;
-    int32_t row_block;
-    if constexpr (C::kSparse) {
-      const Task task = SparseTask(number, p_.row_blocks);
-      head = p_.lines.order[task.head];
-      row_block = task.row_block;
-    } else {
-      const Task task = DenseTask(number, p_.row_blocks, p_.group);
-      head = task.head;
-      row_block = task.row_block;
-    }
-    first_row_ = row_block * kBlockRows;
-    const int64_t rows = Least(kBlockRows, p_.rows - first_row_);
-    span_ = SeenKeys(p_.first_row + first_row_, rows, p_.window, p_.tokens);
-    tiles_ = TileCount(span_, C::kKeys);
-    tile_ = 0;
+  // Computed anew where it is needed: registers are short.
+  __device__ static int Lane() { return threadIdx.x % 32; }
+  // This thread's first row within the row block; its other one is 8 further.
+  __device__ int Row() const { return group_ * 64 + threadIdx.x / 32 % 4 * 16 + Lane() / 4; }
+
+  // One row block of a head.
+  __device__ void Attend(int32_t head) {
     top_[0] = top_[1] = -INFINITY;
     sum_[0] = sum_[1] = 0.0f;
 #pragma unroll
@@ -103,7 +107,6 @@ class ComputeGroup {
         Rescale();
         Round();
       }
-      if (C::kSparse) ReleaseK();
       ReleaseQ();
       AwaitV();
       Pin(out_);
@@ -114,7 +117,6 @@ class ComputeGroup {
       Pin(out_);
       ReleaseV();
     } else {
-      if (C::kSparse) ReleaseK();
       ReleaseQ();
     }
     Store(head);
@@ -124,20 +126,20 @@ class ComputeGroup {
   __device__ Tile NextTile() {
     Tile tile{};
     if constexpr (C::kSparse) {
-      BarrierWait(pipe_.NoteFull(k_place_.slot), k_place_.parity);
-      const int32_t kind = pipe_.Note(k_place_.slot)->kind;
-      tile.none = kind == kNone;
-      tile.masked = kind != kWhole;
-      if (kind == kOwnRows) {
-        const auto own = static_cast<int32_t>(p_.first_row) + first_row_;
-        for (int i = 0; i < 2; ++i) {
-          tile.rows[i] = MaskOfRow(own, own + row_ + 8 * i, 0, {0, p_.tokens});
-        }
-      } else {
-        const int32_t count = pipe_.Note(k_place_.slot)->count;
-        tile.rows[0] = tile.rows[1] = {0, count - 1};
+      // The first one's note is read already.
+      int32_t kind = first_kind_, count = first_count_;
+      if (kind < 0) {
+        const TileNote note = NextNote();
+        kind = note.kind;
+        count = note.count;
       }
-      BarrierWait(pipe_.KFull(k_place_.slot), k_place_.parity);
+      first_kind_ = -1;
+      tile.none = kind == kNone;
+      if (tile.none) return tile;
+      tile.masked = kind != kWhole;
+      tile.begin = static_cast<int32_t>(p_.first_row) + first_row_;
+      tile.count = kind == kOwnRows ? -1 : count;
+      BarrierWait(pipe_.KFull(k_place_.slot()), k_place_.parity());
       FenceProxy();
       return tile;
     }
@@ -145,20 +147,26 @@ class ComputeGroup {
     if (tile.none) return tile;
     const int32_t begin = TileBegin(span_, C::kKeys, tile_++);
     const int64_t row = p_.first_row + first_row_;
+    tile.begin = begin;
+    tile.count = -1;
     // Whether any row of the group needs a mask.
     tile.masked = begin < span_.begin || begin + C::kKeys - 1 > row + group_ * 64 ||
                   (p_.window > 0 && begin <= row + kBlockRows - 1 - p_.window);
-    if (tile.masked) {
-      for (int i = 0; i < 2; ++i) {
-        tile.rows[i] = MaskOfRow(begin, row + row_ + 8 * i, p_.window, span_);
-      }
-    }
-    BarrierWait(pipe_.KFull(k_place_.slot), k_place_.parity);
+    BarrierWait(pipe_.KFull(k_place_.slot()), k_place_.parity());
     return tile;
   }
 
+  // Sparse: what is listed next.
+  __device__ TileNote NextNote() {
+    BarrierWait(pipe_.ListFull(list_place_.slot()), list_place_.parity());
+    const TileNote note = *pipe_.Note(list_place_.slot());
+    ArriveForWarp(pipe_.ListEmpty(list_place_.slot()));
+    list_place_.Advance();
+    return note;
+  }
+
   __device__ void AwaitV() {
-    BarrierWait(pipe_.VFull(v_place_.slot), v_place_.parity);
+    BarrierWait(pipe_.VFull(v_place_.slot()), v_place_.parity());
     // Rows that came one by one were written by ordinary copies.
     if (C::kSparse) FenceProxy();
   }
@@ -166,7 +174,7 @@ class ComputeGroup {
   // scores_ = Q K^T of the tile at hand.
   __device__ void ScoreTile() {
     const uint32_t q = pipe_.Q() + group_ * 64 * kPanelRowBytes;
-    const uint32_t k = pipe_.K(k_place_.slot);
+    const uint32_t k = pipe_.K(k_place_.slot());
 #pragma unroll
     for (int i = 0; i < C::kHeadSize / 16; ++i) {
       const uint32_t panel = i / 4, within = i % 4 * 32;
@@ -177,7 +185,7 @@ class ComputeGroup {
 
   // out_ += P V of the tile before.
   __device__ void AddTile() {
-    const uint32_t v = pipe_.V(v_place_.slot);
+    const uint32_t v = pipe_.V(v_place_.slot());
 #pragma unroll
     for (int i = 0; i < C::kKeys / 16; ++i) {
       Wgmma<C::kHeadSize>::Registers(out_, weights_[4 * i], weights_[4 * i + 1],
@@ -197,14 +205,14 @@ class ComputeGroup {
       }
       top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, 1));
       top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, 2));
-      const float base = top == -INFINITY ? 0.0f : top * scale_;
-      shrink_[r] = Exp2(top_[r] * scale_ - base);
+      const float base = top == -INFINITY ? 0.0f : top * p_.scale2;
+      shrink_[r] = Exp2(top_[r] * p_.scale2 - base);
       top_[r] = top;
       float sum = 0.0f;
 #pragma unroll
       for (int i = 0; i < kScores; i += 4) {
-        scores_[i + 2 * r] = Exp2(scores_[i + 2 * r] * scale_ - base);
-        scores_[i + 2 * r + 1] = Exp2(scores_[i + 2 * r + 1] * scale_ - base);
+        scores_[i + 2 * r] = Exp2(scores_[i + 2 * r] * p_.scale2 - base);
+        scores_[i + 2 * r + 1] = Exp2(scores_[i + 2 * r + 1] * p_.scale2 - base);
         sum += scores_[i + 2 * r] + scores_[i + 2 * r + 1];
       }
       sum_[r] = sum_[r] * shrink_[r] + sum;
@@ -212,10 +220,21 @@ class ComputeGroup {
   }
 
   __device__ void Mask(const Tile& tile) {
+    TileMask rows[2];
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      const int64_t row = p_.first_row + first_row_ + Row() + 8 * r;
+      if constexpr (C::kSparse) {
+        rows[r] = tile.count >= 0 ? TileMask{0, tile.count - 1}
+                                  : MaskOfRow(tile.begin, row, 0, {0, p_.tokens});
+      } else {
+        rows[r] = MaskOfRow(tile.begin, row, p_.window, span_);
+      }
+    }
 #pragma unroll
     for (int i = 0; i < kScores; ++i) {
-      const int key = i / 4 * 8 + lane_ % 4 * 2 + i % 2;
-      const TileMask& mask = tile.rows[i / 2 % 2];
+      const int key = i / 4 * 8 + Lane() % 4 * 2 + i % 2;
+      const TileMask& mask = rows[i / 2 % 2];
       if (key < mask.low || key > mask.high) scores_[i] = -INFINITY;
     }
   }
@@ -238,17 +257,13 @@ class ComputeGroup {
     if (C::kTurns) NamedBarrierArrive(2 - group_, 256);
   }
 
-  __device__ void Release(uint32_t barrier) {
-    __syncwarp();
-    if (lane_ == 0) BarrierArrive(barrier);
-  }
-  __device__ void ReleaseQ() { Release(pipe_.QEmpty()); }
+  __device__ void ReleaseQ() { ArriveForWarp(pipe_.QEmpty()); }
   __device__ void ReleaseK() {
-    Release(pipe_.KEmpty(k_place_.slot));
+    ArriveForWarp(pipe_.KEmpty(k_place_.slot()));
     k_place_.Advance();
   }
   __device__ void ReleaseV() {
-    Release(pipe_.VEmpty(v_place_.slot));
+    ArriveForWarp(pipe_.VEmpty(v_place_.slot()));
     v_place_.Advance();
   }
 
@@ -258,7 +273,7 @@ class ComputeGroup {
       float sum = sum_[r];
       sum += __shfl_xor_sync(0xffffffffu, sum, 1);
       sum += __shfl_xor_sync(0xffffffffu, sum, 2);
-      const int64_t row = first_row_ + row_ + 8 * r;
+      const int64_t row = first_row_ + Row() + 8 * r;
       const bool inside = row < p_.rows;
       float lse = sum > 0.0f ? top_[r] * p_.scale + __logf(sum) : -INFINITY;
       float share = sum > 0.0f ? 1.0f / sum : 0.0f, old_share = 0.0f;
@@ -274,7 +289,7 @@ class ComputeGroup {
       }
       // Every lane must have read the old value.
       __syncwarp();
-      if (inside && lane_ % 4 == 0) p_.lse[row * p_.heads + head] = lse;
+      if (inside && Lane() % 4 == 0) p_.lse[row * p_.heads + head] = lse;
       StoreRow(head, row, inside, r, share, old_share);
     }
   }
@@ -282,7 +297,7 @@ class ComputeGroup {
   // The four lanes of a row exchange pairs, so that each stores 16 bytes of every 64.
   __device__ void StoreRow(int32_t head, int64_t row, bool inside, int r, float share,
                            float old_share) {
-    const int t = lane_ % 4;
+    const int t = Lane() % 4;
     __nv_bfloat16* to = p_.out + row * p_.out_row_stride + head * p_.out_head_stride;
 #pragma unroll
     for (int j = 0; j < C::kHeadSize / 32; ++j) {
@@ -330,13 +345,14 @@ class ComputeGroup {
 
   const Pipeline<C>& pipe_;
   const PrefillArguments& p_;
-  const int group_, lane_, row_;
-  const float scale_;
+  const int group_;
   int32_t first_row_ = 0;
   KeySpan span_ = {0, 0};
   int tiles_ = 0, tile_ = 0;
   uint32_t q_parity_ = 0;
   RingPlace<C::kStages> k_place_, v_place_;
+  RingPlace<kTileLists> list_place_;
+  int32_t first_kind_ = -1, first_count_ = 0;
   float scores_[kScores];
   float out_[kOutputs];
   uint32_t weights_[kScores / 2];

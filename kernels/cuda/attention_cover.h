@@ -70,6 +70,9 @@ static LONGSIGHT_HD inline void AreLoose(const HeadCover& head, RowSpan rows,
   int32_t before[kCount] = {};
   int32_t step = 1;
   while (step <= head.band_count / 2) step *= 2;
+#if defined(__CUDA_ARCH__)
+#pragma unroll 1
+#endif
   for (; step > 0; step /= 2) {
     for (int i = 0; i < kCount; ++i) {
       const int32_t next = before[i] + step;

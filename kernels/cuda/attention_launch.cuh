@@ -58,6 +58,7 @@ PrefillArguments ArgumentsOf(const P& p) {
   a.tokens = static_cast<int32_t>(p.kv.tokens);
   a.row_blocks = static_cast<int32_t>(DivideUp(p.rows, kBlockRows));
   a.scale = p.scale;
+  a.scale2 = p.scale * 1.44269504088896341f;
   a.out = static_cast<__nv_bfloat16*>(p.out);
   a.out_row_stride = p.out_row_stride;
   a.out_head_stride = p.out_head_stride;

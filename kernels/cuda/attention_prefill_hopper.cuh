@@ -1,9 +1,11 @@
-// The prefill attention kernel for sm_90a: one warpgroup loads, two compute, and every CTA takes
-// tasks until none is left.
+// The prefill attention kernel for sm_90a: one warpgroup loads, two compute, for sparse a fourth
+// lists what to load, and every CTA takes tasks until none is left.
 #pragma once
 
 #include "attention_compute.cuh"
+#include "attention_gather.cuh"
 #include "attention_load.cuh"
+#include "attention_stream.cuh"
 
 namespace longsight::cuda {
 
@@ -23,10 +25,13 @@ __global__ void __launch_bounds__(C::kThreads, 1)
   if (threadIdx.x < 128) {
     GiveRegisters<C::kLoadRegisters>();
     if constexpr (C::kSparse) {
-      SparseLoader<C>(pipe, p).Run();
+      Gatherer<C>(pipe, p).Run();
     } else {
       if (threadIdx.x == 0) LoadDense(pipe, p);
     }
+  } else if (C::kSparse && threadIdx.x >= 128 * (1 + C::kComputeGroups)) {
+    GiveRegisters<C::kListRegisters>();
+    if (threadIdx.x % 128 < 32) TileLister<C>(pipe, p).Run();
   } else {
     TakeRegisters<C::kComputeRegisters>();
     ComputeGroup<C>(pipe, p).Run();

@@ -86,15 +86,19 @@ struct SharedPlan {
   int q;
   int k;      // [stages]
   int v;      // [stages]
-  int rings;  // key lists of the copying warps
-  int tail;   // barriers and tile descriptors
+  int lists;  // [kTileLists, kTileListKeys]: keys of the tiles to come
+  int tail;   // notes and barriers
   int bytes;
   int tile_bytes;  // of K or V, per stage
 };
 
-inline constexpr int kRingKeys = 256;
-inline constexpr int kRings = 4;
-inline constexpr int kTailBytes = 512;
+// Sparse tiles are listed ahead, far enough for the slow stretches: a row block's loose columns.
+inline constexpr int kTileLists = 32;
+inline constexpr int kTileListKeys = 128;
+inline constexpr int kRingKeys = kTileLists * kTileListKeys;
+// What one warp loads of a tile.
+inline constexpr int kHalfKeys = kTileListKeys / 2;
+inline constexpr int kTailBytes = 2048;
 
 static constexpr SharedPlan PlanShared(int head_size, int tile_keys, int stages, bool sparse) {
   const int panels = (head_size + kPanelElements - 1) / kPanelElements;
@@ -103,8 +107,8 @@ static constexpr SharedPlan PlanShared(int head_size, int tile_keys, int stages,
   plan.q = 0;
   plan.k = panels * kBlockRows * kPanelRowBytes;
   plan.v = plan.k + stages * plan.tile_bytes;
-  plan.rings = plan.v + stages * plan.tile_bytes;
-  plan.tail = plan.rings + (sparse ? kRings * kRingKeys * 4 : 0);
+  plan.lists = plan.v + stages * plan.tile_bytes;
+  plan.tail = plan.lists + (sparse ? kRingKeys * 4 : 0);
   // The dynamic part begins on 16 bytes only.
   plan.bytes = plan.tail + kTailBytes + 1024;
   return plan;
