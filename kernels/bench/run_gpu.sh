@@ -15,7 +15,7 @@ mkdir -p "$results"
 cd "$here" || exit 1
 
 flags=(-std=c++20 -O3 -Ikernels -Ikernels/cuda -Itest/native -Inative -gencode "$arch")
-library=(attention_prefill attention_prefill_sparse probe lines tensor_map)
+library=(attention_prefill attention_prefill_sparse probe lines blocks tensor_map)
 tests=(attention_prefill_test attention_sparse_test attention_probe_test)
 benches=(cuda_attention cuda_attention_index)
 sources=("${library[@]/#/kernels/cuda/}" "${tests[@]/#/test/native/cuda/}" "${benches[@]/#/kernels/bench/}")
@@ -29,15 +29,26 @@ for oracle in kernels/reference/attention kernels/reference/attention_sparse nat
   pids+=($!)
 done
 for pid in "${pids[@]}"; do wait "$pid" || { cat "$results"/build_*.log | grep -i error; exit 1; }; done
+# The path of GPUs before Hopper, as PTX, so that any GPU runs it.
+for source in attention_prefill attention_prefill_sparse; do
+  nvcc -std=c++20 -O3 -Ikernels -Ikernels/cuda -gencode arch=compute_80,code=compute_80 -DLONGSIGHT_NO_HOPPER \
+    -c "kernels/cuda/$source.cu" -o "$build/ampere_$source.o" &
+  pids+=($!)
+done
 # For racecheck: see kernels/cuda/attention_pipeline.cuh.
 nvcc "${flags[@]}" -DLONGSIGHT_EVERY_LANE_ARRIVES -c kernels/cuda/attention_prefill_sparse.cu -o "$build/sparse_race.o" || exit 1
+wait
 objects=("${library[@]/#/$build/}")
 objects=("${objects[@]/%/.o}")
 for program in "${tests[@]}" "${benches[@]}"; do
   nvcc -gencode "$arch" -o "$build/$program" "$build/$program.o" "$build"/host_*.o "${objects[@]}" || exit 1
 done
 nvcc -gencode "$arch" -o "$build/attention_sparse_test_racecheck" "$build"/attention_sparse_test.o "$build"/host_*.o \
-  "$build"/sparse_race.o "$build"/{attention_prefill,probe,lines,tensor_map}.o || exit 1
+  "$build"/sparse_race.o "$build"/{attention_prefill,probe,lines,blocks,tensor_map}.o || exit 1
+for test in attention_prefill_test attention_sparse_test; do
+  nvcc -gencode "$arch" -o "$build/${test}_ampere" "$build/$test.o" "$build"/host_*.o "$build"/ampere_*.o \
+    "$build"/{probe,lines,blocks,tensor_map}.o || exit 1
+done
 cat "$results"/build_*.log > "$results/build.log" && rm "$results"/build_*.log
 grep -c ' 0 bytes spill stores' "$results/build.log" | sed 's/^/kernels without spills: /'
 grep -E 'C75[0-9]+|[1-9][0-9]* bytes spill' "$results/build.log"
@@ -51,7 +62,9 @@ step() {
   timeout -k 5 "$limit" "$@" 2>&1 || echo "FAILED or out of time ($?): $*"
 }
 {
-  for test in "${tests[@]}"; do step check 100 "$build/$test"; done
+  for test in "${tests[@]}" attention_prefill_test_ampere attention_sparse_test_ampere; do
+    step check 100 "$build/$test"
+  done
   for test in "${tests[@]}"; do
     step sanitize 60 compute-sanitizer --tool memcheck "$build/$test" --quick
     racecheck=$build/${test}_racecheck

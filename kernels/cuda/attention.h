@@ -171,8 +171,7 @@ struct ChooseBlocksParams {
   void* workspace;  // ChooseBlocksWorkspaceBytes
   CUstream_st* stream;
 };
-size_t ChooseBlocksWorkspaceBytes(int64_t heads, int64_t kv_heads, int64_t rows, int64_t tokens,
-                                  int64_t head_size);
+size_t ChooseBlocksWorkspaceBytes(int64_t kv_heads, int64_t tokens, int64_t head_size);
 Launched ChooseBlocks(const ChooseBlocksParams& p);
 
 }  // namespace longsight::cuda

@@ -275,22 +275,9 @@ class ComputeGroup {
       sum += __shfl_xor_sync(0xffffffffu, sum, 2);
       const int64_t row = first_row_ + Row() + 8 * r;
       const bool inside = row < p_.rows;
-      float lse = sum > 0.0f ? top_[r] * p_.scale + __logf(sum) : -INFINITY;
-      float share = sum > 0.0f ? 1.0f / sum : 0.0f, old_share = 0.0f;
-      if (p_.merge && inside) {
-        const float old = p_.lse[row * p_.heads + head];
-        const float high = fmaxf(lse, old);
-        if (high > -INFINITY) {
-          const float mine = __expf(lse - high), theirs = __expf(old - high);
-          share *= mine / (mine + theirs);
-          old_share = theirs / (mine + theirs);
-          lse = high + __logf(mine + theirs);
-        }
-      }
-      // Every lane must have read the old value.
-      __syncwarp();
-      if (inside && Lane() % 4 == 0) p_.lse[row * p_.heads + head] = lse;
-      StoreRow(head, row, inside, r, share, old_share);
+      const RowShares shares = SharesOf(p_, row, head, inside, top_[r], sum);
+      if (inside && Lane() % 4 == 0) p_.lse[row * p_.heads + head] = shares.lse;
+      StoreRow(head, row, inside, r, shares.mine, shares.old);
     }
   }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "attention_prefill_ampere.cuh"
 #include "attention_prefill_hopper.cuh"
 #include "tensor_map.h"
 
@@ -46,6 +47,9 @@ const char* WhyRefused(const P& p) {
 template <class P>
 PrefillArguments ArgumentsOf(const P& p) {
   PrefillArguments a{};
+  a.q = static_cast<const __nv_bfloat16*>(p.q);
+  a.q_row_stride = p.q_row_stride;
+  a.q_head_stride = p.q_head_stride;
   a.k = static_cast<const __nv_bfloat16*>(p.kv.k);
   a.v = static_cast<const __nv_bfloat16*>(p.kv.v);
   a.kv_row_stride = p.kv.row_stride;
@@ -103,6 +107,30 @@ Launched LaunchHopper(const P& p, PrefillArguments& a, const Device& device) {
   kernel<<<blocks, C::kThreads, C::kPlan.bytes, p.stream>>>(a);
   error = cudaGetLastError();
   return {error, error == cudaSuccess ? "" : "attention: the launch"};
+}
+
+template <int kHeadSize, bool kSparse>
+Launched LaunchAmpere(const PrefillArguments& a, CUstream_st* stream) {
+  constexpr int kBytes = AmpereShape<kHeadSize>::kBytes;
+  const auto kernel = AmpereKernel<kHeadSize, kSparse>;
+  cudaError_t error =
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes);
+  if (error == cudaSuccess) {
+    kernel<<<static_cast<unsigned>(a.row_blocks * a.heads), AmpereShape<kHeadSize>::kThreads, kBytes,
+             stream>>>(a);
+    error = cudaGetLastError();
+  }
+  return {error, error == cudaSuccess ? "" : "attention: the launch"};
+}
+
+// The kernel for this GPU. C: its Hopper configuration.
+template <class C, class P>
+Launched Launch(const P& p, PrefillArguments& a, const Device& device) {
+#if !defined(LONGSIGHT_NO_HOPPER)
+  if (device.major == 9) return LaunchHopper<C>(p, a, device);
+#endif
+  if (device.major < 8) return Refused("attention: GPUs from compute capability 8.0 on");
+  return LaunchAmpere<C::kHeadSize, C::kSparse>(a, p.stream);
 }
 
 }  // namespace longsight::cuda

@@ -12,9 +12,11 @@ namespace longsight::cuda {
 
 // Positions are relative to the run's first token.
 struct PrefillArguments {
-  CUtensorMap q_map;   // boxes of kBlockRows rows
+  CUtensorMap q_map;   // Hopper only, as the next two: boxes of kBlockRows rows
   CUtensorMap k_map;   // dense: boxes of a tile's keys; sparse: of half a tile's
   CUtensorMap v_map;
+  const __nv_bfloat16* q;
+  int64_t q_row_stride, q_head_stride;
   const __nv_bfloat16* k;
   const __nv_bfloat16* v;
   int64_t kv_row_stride, kv_head_stride;
@@ -31,6 +33,30 @@ struct PrefillArguments {
   int32_t* next_task;
   Lines lines;
 };
+
+// By what a row's new and old sums are multiplied at its end, and its log-sum-exp.
+struct RowShares {
+  float mine, old, lse;
+};
+// top: the highest score; sum: of the weights below it. Every lane of the warp must come here.
+__device__ inline RowShares SharesOf(const PrefillArguments& p, int64_t row, int32_t head,
+                                     bool inside, float top, float sum) {
+  RowShares shares = {sum > 0.0f ? 1.0f / sum : 0.0f, 0.0f,
+                      sum > 0.0f ? top * p.scale + __logf(sum) : -INFINITY};
+  if (p.merge && inside) {
+    const float old = p.lse[row * p.heads + head];
+    const float high = fmaxf(shares.lse, old);
+    if (high > -INFINITY) {
+      const float mine = __expf(shares.lse - high), theirs = __expf(old - high);
+      shares.mine *= mine / (mine + theirs);
+      shares.old = theirs / (mine + theirs);
+      shares.lse = high + __logf(mine + theirs);
+    }
+  }
+  // Every lane must have read the old value before one writes the new.
+  __syncwarp();
+  return shares;
+}
 
 // What a configuration fixes.
 template <int kHead, int kTileKeys, int kStageCount, bool kIsSparse, bool kTakeTurns>

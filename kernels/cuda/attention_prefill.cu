@@ -18,11 +18,11 @@ Launched PrefillAttention(const PrefillParams& p) {
   a.window = p.window;
   switch (p.head_size) {
     case 64:
-      return LaunchHopper<Dense<64>>(p, a, device);
+      return Launch<Dense<64>>(p, a, device);
     case 96:
-      return LaunchHopper<Dense<96>>(p, a, device);
+      return Launch<Dense<96>>(p, a, device);
     default:
-      return LaunchHopper<Dense<128>>(p, a, device);
+      return Launch<Dense<128>>(p, a, device);
   }
 }
 

@@ -17,11 +17,11 @@ Launched SparsePrefillAttention(const SparsePrefillParams& p) {
   a.lines = p.lines;
   switch (p.head_size) {
     case 64:
-      return LaunchHopper<Sparse<64>>(p, a, device);
+      return Launch<Sparse<64>>(p, a, device);
     case 96:
-      return LaunchHopper<Sparse<96>>(p, a, device);
+      return Launch<Sparse<96>>(p, a, device);
     default:
-      return LaunchHopper<Sparse<128>>(p, a, device);
+      return Launch<Sparse<128>>(p, a, device);
   }
 }
 

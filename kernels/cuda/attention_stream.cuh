@@ -150,6 +150,34 @@ class CoverStream {
   int32_t next_ = 0;
 };
 
+struct CoverOfHead {
+  HeadCover cover;
+  RowSpan rows;
+  const int32_t* blocks;  // of a block-sparse head, else null
+};
+// `first`: the row block's first row in the chunk.
+__device__ inline CoverOfHead CoverOf(const PrefillArguments& p, int32_t head, int32_t row_block,
+                                      int32_t first) {
+  const HeadLines lines = p.lines.heads[head];
+  const auto position = static_cast<int32_t>(p.run_first + p.first_row) + first;
+  CoverOfHead of_head = {
+      {lines.first_keys, lines.column_count, lines.band_count,
+       p.lines.columns + head * p.lines.column_capacity,
+       p.lines.bands + head * p.lines.band_capacity},
+      {position, position + static_cast<int32_t>(Least(kBlockRows, p.rows - first))},
+      nullptr};
+  HeadCover& cover = of_head.cover;
+  if (lines.kind == static_cast<int32_t>(index::PatternKind::kBlockSparse)) {
+    of_head.blocks = p.lines.blocks + (static_cast<int64_t>(head) * p.row_blocks + row_block) *
+                                          p.lines.block_capacity;
+    cover.first_keys = cover.band_count = cover.column_count = 0;
+  } else if (lines.kind == static_cast<int32_t>(index::PatternKind::kDense)) {
+    cover.first_keys = position;
+    cover.band_count = cover.column_count = 0;
+  }
+  return of_head;
+}
+
 // Draws the CTA's tasks and lists their tiles, some tiles ahead of those that load and compute them.
 template <class C>
 class TileLister {
@@ -176,23 +204,8 @@ class TileLister {
   __device__ void List(int32_t number) {
     const Task task = SparseTask(number, p_.row_blocks);
     const int32_t head = p_.lines.order[task.head];
-    const HeadLines lines = p_.lines.heads[head];
     const int32_t first = task.row_block * kBlockRows;
-    const auto position = static_cast<int32_t>(p_.run_first + p_.first_row) + first;
-    const RowSpan rows = {position,
-                          position + static_cast<int32_t>(Least(kBlockRows, p_.rows - first))};
-    HeadCover cover = {lines.first_keys, lines.column_count, lines.band_count,
-                       p_.lines.columns + head * p_.lines.column_capacity,
-                       p_.lines.bands + head * p_.lines.band_capacity};
-    const int32_t* blocks = nullptr;
-    if (lines.kind == static_cast<int32_t>(index::PatternKind::kBlockSparse)) {
-      blocks = p_.lines.blocks + (static_cast<int64_t>(head) * p_.row_blocks + task.row_block) *
-                                     p_.lines.block_capacity;
-      cover.first_keys = cover.band_count = cover.column_count = 0;
-    } else if (lines.kind == static_cast<int32_t>(index::PatternKind::kDense)) {
-      cover.first_keys = rows.begin;
-      cover.band_count = cover.column_count = 0;
-    }
+    const CoverOfHead of_head = CoverOf(p_, head, task.row_block, first);
     TileNote note = {kOwnRows, 0, 3, 1, head, first};
     // The row block's own keys are the first tile, wherever the run has any of them.
     const auto own = static_cast<int32_t>(p_.first_row) + first;
@@ -202,7 +215,8 @@ class TileLister {
       Post(note);
       note.first = 0;
     }
-    CoverStream stream(p_, cover, rows, blocks, pipe_.List(0), place_.slot() * kTileListKeys);
+    CoverStream stream(p_, of_head.cover, of_head.rows, of_head.blocks, pipe_.List(0),
+                       place_.slot() * kTileListKeys);
     for (int32_t begin = 0;; begin += C::kKeys) {
       // The list may run over into the next tile's.
       Await(1);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "attention_shapes.h"
 #include "engine/line_choice.h"
@@ -208,6 +209,95 @@ void CompareChoice(Random& random, int64_t first_position, int64_t rows, int64_t
   }
 }
 
+// Which blocks beat which is decided in fp32 here and in fp64 there: a block may stand for another
+// that scores the same but for rounding.
+void CompareBlocks(Random& random, int64_t first_position, int64_t rows, int64_t wanted) {
+  constexpr int64_t kHeads = 4, kKvHeads = 2, kSize = 128;
+  const int64_t tokens = first_position + rows;
+  const int64_t row_blocks = index::DivideUp(rows, cuda::kSparseRows);
+  Stored q(random, rows, kHeads, kSize, 2.0f);
+  Stored k(random, tokens, kKvHeads, kSize, 2.0f);
+  const cuda::HeadLines of_head = {static_cast<int32_t>(PatternKind::kBlockSparse), 0, 0, 0};
+  DeviceArray<cuda::HeadLines> heads(std::vector<cuda::HeadLines>(kHeads, of_head));
+  DeviceArray<int32_t> blocks(static_cast<size_t>(kHeads * row_blocks * wanted));
+  DeviceArray<char> workspace(cuda::ChooseBlocksWorkspaceBytes(kKvHeads, tokens, kSize));
+  cuda::ChooseBlocksParams p{};
+  p.q = q.device.data();
+  p.q_row_stride = q.row_stride;
+  p.q_head_stride = kSize;
+  p.rows = rows;
+  p.heads = kHeads;
+  p.kv_heads = kKvHeads;
+  p.head_size = kSize;
+  p.first_position = first_position;
+  p.kv = {k.device.data(), nullptr, k.row_stride, kSize, tokens, 0};
+  p.lines.heads = heads.data();
+  p.lines.blocks = blocks.data();
+  p.lines.block_capacity = wanted;
+  p.blocks = wanted;
+  p.workspace = workspace.data();
+  const std::string name = "blocks for " + std::to_string(rows) + " rows at " +
+                           std::to_string(first_position) + ", " + std::to_string(wanted);
+  const cuda::Launched launched = cuda::ChooseBlocks(p);
+  Check(launched.ok(), name + ": " + launched.what);
+  Cuda(cudaDeviceSynchronize(), name.c_str());
+  const std::vector<int32_t> got = blocks.Download();
+  const int64_t key_blocks = index::DivideUp(tokens, index::kKeyBlock);
+  for (int64_t head = 0; head < kHeads; ++head) {
+    std::vector<std::vector<double>> means(static_cast<size_t>(key_blocks),
+                                           std::vector<double>(kSize));
+    for (int64_t key = 0; key < tokens; ++key) {
+      const int64_t block = key / index::kKeyBlock;
+      const int64_t size = std::min(index::kKeyBlock, tokens - block * index::kKeyBlock);
+      for (int64_t c = 0; c < kSize; ++c) {
+        means[static_cast<size_t>(block)][static_cast<size_t>(c)] +=
+            static_cast<double>(
+                k.values[static_cast<size_t>((key * kKvHeads + head / 2) * kSize + c)]) /
+            static_cast<double>(size);
+      }
+    }
+    for (int64_t row_block = 0; row_block < row_blocks; ++row_block) {
+      const int64_t begin = row_block * cuda::kSparseRows;
+      const int64_t end = std::min(begin + cuda::kSparseRows, rows);
+      const int64_t own = (first_position + begin) / index::kKeyBlock;
+      const int64_t all = index::DivideUp(first_position + end, index::kKeyBlock);
+      std::vector<double> scores(static_cast<size_t>(own));
+      for (int64_t block = 0; block < own; ++block) {
+        for (int64_t row = begin; row < end; ++row) {
+          for (int64_t c = 0; c < kSize; ++c) {
+            scores[static_cast<size_t>(block)] +=
+                static_cast<double>(
+                    q.values[static_cast<size_t>((row * kHeads + head) * kSize + c)]) *
+                means[static_cast<size_t>(block)][static_cast<size_t>(c)];
+          }
+        }
+      }
+      const int64_t free = std::clamp<int64_t>(wanted - (all - own) - 1, 0, std::max<int64_t>(0, own - 1));
+      std::vector<bool> in(static_cast<size_t>(own));
+      const int32_t* list = got.data() + (head * row_blocks + row_block) * wanted;
+      int64_t count = 0;
+      for (; count < wanted && list[count] >= 0; ++count) {
+        const bool ascends = list[count] < own && (count == 0 || list[count] > list[count - 1]);
+        Check(ascends, name + ": the list ascends below the row block's own");
+        if (!ascends) return;
+        in[static_cast<size_t>(list[count])] = true;
+      }
+      Check(count == (own > 0 ? free + 1 : 0), name + ": as many as asked for");
+      if (own > 0) Check(in[0], name + ": the first block is in");
+      double least = std::numeric_limits<double>::infinity(), most = -least;
+      for (int64_t block = 1; block < own; ++block) {
+        const double score = scores[static_cast<size_t>(block)];
+        if (in[static_cast<size_t>(block)]) {
+          least = std::min(least, score);
+        } else {
+          most = std::max(most, score);
+        }
+      }
+      Check(least >= most - 1e-3, name + ": the best are in");
+    }
+  }
+}
+
 int Run(bool quick) {
   Random random;
   std::vector<Shape> shapes = {{64, 4, 1, 128, 1000}, {1, 2, 2, 64, 1}, {17, 3, 1, 96, 333}};
@@ -220,7 +310,11 @@ int Run(bool quick) {
   for (const Shape& s : shapes) CompareProbe(random, s);
   CompareChoice(random, 0, 64, 64);
   CompareChoice(random, 3000, 1000, 64);
+  CompareBlocks(random, 0, 200, 3);
+  CompareBlocks(random, 1500, 130, 9);
   if (!quick) {
+    CompareBlocks(random, 9000, 500, 40);
+    CompareBlocks(random, 40, 1000, 100);
     for (int i = 0; i < 12; ++i) {
       const int64_t rows = random.Integer(1, 9000);
       CompareChoice(random, random.Integer(0, 60000), rows, std::min<int64_t>(rows, 64));
