@@ -100,7 +100,8 @@ struct DrawnLines {
       own.resize(static_cast<size_t>(column_capacity));
       columns.insert(columns.end(), own.begin(), own.end());
       for (int64_t i = 0; i < band_capacity; ++i) {
-        const index::Range span = i < static_cast<int64_t>(spans.size()) ? spans[i] : index::Range{};
+        const index::Range span =
+            i < static_cast<int64_t>(spans.size()) ? spans[i] : index::Range{};
         bands.push_back({static_cast<int32_t>(span.begin), static_cast<int32_t>(span.end)});
       }
       const index::Lines lines = {spans.data(), static_cast<int64_t>(spans.size()), runs.data(),
@@ -118,10 +119,15 @@ void Sparse(Layer& layer, const char* name, int64_t width, double share) {
   DeviceArray<cuda::Band> bands(drawn.bands);
   cuda::SparsePrefillParams p{};
   layer.Describe(p);
-  p.lines = {heads.data(), columns.data(), drawn.column_capacity, bands.data(),
-             drawn.band_capacity, nullptr, 0, order.data()};
-  const double ms =
-      MedianMs(RunsFor(drawn.pairs), [&] { Must(cuda::SparsePrefillAttention(p)); });
+  p.lines = {heads.data(),
+             columns.data(),
+             drawn.column_capacity,
+             bands.data(),
+             drawn.band_capacity,
+             nullptr,
+             0,
+             order.data()};
+  const double ms = MedianMs(RunsFor(drawn.pairs), [&] { Must(cuda::SparsePrefillAttention(p)); });
   std::printf("sparse %-27s %8lld tokens %7lld rows %10.3f ms %7.1f TFLOP/s, %.1f %% covered\n",
               name, static_cast<long long>(layer.tokens), static_cast<long long>(layer.rows), ms,
               Tflops(drawn.pairs, ms), 100 * drawn.pairs / layer.DensePairs());

@@ -1,6 +1,6 @@
-// longsight-bench-cuda-attention-index: vertical-slash attention with its estimate and its choice of
-// lines, in the order in which a chunk runs them. Keys are random, with a sink at the start; queries
-// also point at the keys some offsets before them, so that there are slashes to find.
+// longsight-bench-cuda-attention-index: vertical-slash attention with its estimate and its choice
+// of lines, in the order in which a chunk runs them. Keys are random, with a sink at the start;
+// queries also point at the keys some offsets before them, so that there are slashes to find.
 //   ... TOKENS [ROWS]   the last ROWS rows of TOKENS (default: all)
 #include <string>
 
@@ -27,7 +27,8 @@ __global__ void Plant(__nv_bfloat16* q, __nv_bfloat16* k, int64_t rows, int64_t 
     for (int n = 0; n < kPlanted; ++n) {
       const int64_t key = position - offsets.of[n] - 977 * head;
       if (key < 0) continue;
-      value += 0.35f * __bfloat162float(k[(key * kKvHeads + head / (kHeads / kKvHeads)) * kHeadSize + c]);
+      value += 0.35f *
+               __bfloat162float(k[(key * kKvHeads + head / (kHeads / kKvHeads)) * kHeadSize + c]);
     }
     // What the sinks point at.
     value += c % 8 == 0 ? 1.5f : 0.0f;
@@ -58,8 +59,14 @@ void Chunk(int64_t tokens, int64_t rows, double recall_floor) {
 
   cuda::SparsePrefillParams p{};
   layer.Describe(p);
-  p.lines = {heads.data(), line_columns.data(), column_capacity, line_bands.data(),
-             band_capacity, nullptr, 0, order.data()};
+  p.lines = {heads.data(),
+             line_columns.data(),
+             column_capacity,
+             line_bands.data(),
+             band_capacity,
+             nullptr,
+             0,
+             order.data()};
   cuda::ProbeParams probe{};
   probe.rows = std::min<int64_t>(rows, index::kProbeRows);
   probe.q = layer.q.data() + (rows - probe.rows) * p.q_row_stride;
@@ -74,9 +81,9 @@ void Chunk(int64_t tokens, int64_t rows, double recall_floor) {
   probe.bands = band_sums.data();
   probe.lse = lse.data();
   probe.workspace = workspace.data();
-  const cuda::ChooseLinesParams choice = {patterns.data(), kHeads, tokens - rows, rows, probe.rows,
-                                          columns.data(), band_sums.data(), recall_floor, p.lines,
-                                          reports.data(), nullptr};
+  const cuda::ChooseLinesParams choice = {
+      patterns.data(),  kHeads,       tokens - rows, rows,           probe.rows, columns.data(),
+      band_sums.data(), recall_floor, p.lines,       reports.data(), nullptr};
   const double probe_ms = MedianMs(5, [&] { Must(cuda::Probe(probe)); });
   const double both_ms = MedianMs(5, [&] {
     Must(cuda::Probe(probe));
@@ -93,7 +100,8 @@ void Chunk(int64_t tokens, int64_t rows, double recall_floor) {
   }
   const double ms = MedianMs(RunsFor(pairs), [&] { Must(cuda::SparsePrefillAttention(p)); });
   std::printf(
-      "chosen %8lld tokens %7lld rows, floor %.2f: attention %9.3f ms %6.1f TFLOP/s, estimate %.3f + index %.3f ms "
+      "chosen %8lld tokens %7lld rows, floor %.2f: attention %9.3f ms %6.1f TFLOP/s, estimate %.3f "
+      "+ index %.3f ms "
       "(%.1f %% of it), %.1f %% covered, recall %.3f\n",
       static_cast<long long>(tokens), static_cast<long long>(rows), recall_floor, ms,
       Tflops(pairs, ms), probe_ms, both_ms - probe_ms, 100 * both_ms / ms,

@@ -13,8 +13,8 @@ struct CUstream_st;
 
 namespace longsight::cuda {
 
-// What a launch came to: `error` is a cudaError_t (0: under way), `what` names the step or the limit
-// that was not met, in words for a message.
+// What a launch came to: `error` is a cudaError_t (0: under way), `what` names the step or the
+// limit that was not met, in words for a message.
 struct Launched {
   int error = 0;
   const char* what = "";
@@ -167,7 +167,7 @@ struct ChooseBlocksParams {
   int64_t first_position;
   KvRun kv;  // from position 0 on
   Lines lines;
-  int64_t blocks;  // wanted per row block, what is in by right among them
+  int64_t blocks;   // wanted per row block, what is in by right among them
   void* workspace;  // ChooseBlocksWorkspaceBytes
   CUstream_st* stream;
 };

@@ -43,7 +43,7 @@ class ComputeGroup {
   }
 
  private:
-  static constexpr int kScores = C::kKeys / 2;      // of a thread
+  static constexpr int kScores = C::kKeys / 2;  // of a thread
   static constexpr int kOutputs = C::kHeadSize / 2;
   static constexpr int kPanelBytes = C::kKeys * kPanelRowBytes;
 
@@ -178,7 +178,8 @@ class ComputeGroup {
 #pragma unroll
     for (int i = 0; i < C::kHeadSize / 16; ++i) {
       const uint32_t panel = i / 4, within = i % 4 * 32;
-      Wgmma<C::kKeys>::Shared(scores_, OperandAt(q + panel * kBlockRows * kPanelRowBytes + within, 16),
+      Wgmma<C::kKeys>::Shared(scores_,
+                              OperandAt(q + panel * kBlockRows * kPanelRowBytes + within, 16),
                               OperandAt(k + panel * kPanelBytes + within, 16), i > 0);
     }
   }
@@ -294,8 +295,7 @@ class ComputeGroup {
         const int i = (j * 4 + n) * 4 + 2 * r;
         float low = out_[i] * share, high = out_[i + 1] * share;
         if (old_share > 0.0f && inside) {
-          const auto* old =
-              reinterpret_cast<const __nv_bfloat162*>(to + (j * 4 + n) * 8 + 2 * t);
+          const auto* old = reinterpret_cast<const __nv_bfloat162*>(to + (j * 4 + n) * 8 + 2 * t);
           const float2 values = __bfloat1622float2(*old);
           low += old_share * values.x;
           high += old_share * values.y;

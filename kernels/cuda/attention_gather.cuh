@@ -6,7 +6,8 @@
 namespace longsight::cuda {
 
 // Four warps: a half of every tile of keys or of values to each, so that none waits for a slot that
-// another fills. A half tile whose keys are contiguous comes by the copy engine, another key by key.
+// another fills. A half tile whose keys are contiguous comes by the copy engine, another key by
+// key.
 template <class C>
 class Gatherer {
  public:
@@ -76,8 +77,8 @@ class Gatherer {
 
   __device__ void Gather(uint32_t to, int32_t kv_head, const volatile int32_t* keys) {
     const int chunk = lane_ % kLanesOfRow, first = lane_ / kLanesOfRow;
-    const auto* from = reinterpret_cast<const char*>(
-        (values_ ? p_.v : p_.k) + kv_head * p_.kv_head_stride + chunk * 8);
+    const auto* from = reinterpret_cast<const char*>((values_ ? p_.v : p_.k) +
+                                                     kv_head * p_.kv_head_stride + chunk * 8);
     const auto stride = static_cast<int32_t>(p_.kv_row_stride * 2);
     // The swizzle repeats every 8 rows.
     constexpr int kTurns = 8 / kRowsAtOnce;

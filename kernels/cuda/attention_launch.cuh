@@ -116,8 +116,8 @@ Launched LaunchAmpere(const PrefillArguments& a, CUstream_st* stream) {
   cudaError_t error =
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes);
   if (error == cudaSuccess) {
-    kernel<<<static_cast<unsigned>(a.row_blocks * a.heads), AmpereShape<kHeadSize>::kThreads, kBytes,
-             stream>>>(a);
+    kernel<<<static_cast<unsigned>(a.row_blocks * a.heads), AmpereShape<kHeadSize>::kThreads,
+             kBytes, stream>>>(a);
     error = cudaGetLastError();
   }
   return {error, error == cudaSuccess ? "" : "attention: the launch"};

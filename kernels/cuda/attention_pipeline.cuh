@@ -12,17 +12,17 @@ namespace longsight::cuda {
 
 // Positions are relative to the run's first token.
 struct PrefillArguments {
-  CUtensorMap q_map;   // Hopper only, as the next two: boxes of kBlockRows rows
-  CUtensorMap k_map;   // dense: boxes of a tile's keys; sparse: of half a tile's
+  CUtensorMap q_map;  // Hopper only, as the next two: boxes of kBlockRows rows
+  CUtensorMap k_map;  // dense: boxes of a tile's keys; sparse: of half a tile's
   CUtensorMap v_map;
   const __nv_bfloat16* q;
   int64_t q_row_stride, q_head_stride;
   const __nv_bfloat16* k;
   const __nv_bfloat16* v;
   int64_t kv_row_stride, kv_head_stride;
-  int64_t first_row;   // position of row 0; may be negative
-  int64_t window;      // <= 0: none
-  int64_t run_first;   // absolute position of the run's first token
+  int64_t first_row;  // position of row 0; may be negative
+  int64_t window;     // <= 0: none
+  int64_t run_first;  // absolute position of the run's first token
   int32_t rows, heads, group, tokens;
   int32_t row_blocks;
   float scale, scale2;  // of scores, and for powers of two

@@ -1,6 +1,6 @@
-// Prefill attention for GPUs without warpgroup products (sm_80 and later): mma.sync, rows copied one
-// by one with cp.async. A CTA takes one row block of 128, 16 rows to a warp; warp 0 lists the keys
-// of the tiles to come. The plain path: correct everywhere, tuned nowhere.
+// Prefill attention for GPUs without warpgroup products (sm_80 and later): mma.sync, rows copied
+// one by one with cp.async. A CTA takes one row block of 128, 16 rows to a warp; warp 0 lists the
+// keys of the tiles to come. The plain path: correct everywhere, tuned nowhere.
 #pragma once
 
 #include "attention_stream.cuh"
@@ -41,8 +41,7 @@ class AmpereBlock {
     if constexpr (kSparse) {
       RunListed();
     } else {
-      const KeySpan span =
-          SeenKeys(p_.first_row + first_, Rows(), p_.window, p_.tokens);
+      const KeySpan span = SeenKeys(p_.first_row + first_, Rows(), p_.window, p_.tokens);
       const int tiles = TileCount(span, S::kKeys);
       const auto begin_of = [&](int tile) { return TileBegin(span, S::kKeys, tile); };
       if (tiles > 0) LoadTile(0, begin_of(0), nullptr);

@@ -178,7 +178,8 @@ __device__ inline CoverOfHead CoverOf(const PrefillArguments& p, int32_t head, i
   return of_head;
 }
 
-// Draws the CTA's tasks and lists their tiles, some tiles ahead of those that load and compute them.
+// Draws the CTA's tasks and lists their tiles, some tiles ahead of those that load and compute
+// them.
 template <class C>
 class TileLister {
  public:

@@ -128,8 +128,8 @@ __global__ void __launch_bounds__(kThreads)
   const int64_t last = index::Least(first + kSparseRows, p.rows);
   const auto own = static_cast<int32_t>((p.first_position + first) / index::kKeyBlock);
   const int64_t all = index::DivideUp(p.first_position + last, index::kKeyBlock);
-  const auto wanted = static_cast<int32_t>(
-      index::Within(p.wanted - (all - own) - 1, 0, index::Most(0, own - 1)));
+  const auto wanted =
+      static_cast<int32_t>(index::Within(p.wanted - (all - own) - 1, 0, index::Most(0, own - 1)));
   SumQueries(p, first, last, head, s.mean);
   ScoreBlocks(p, head, own, s.mean, scores);
   if (wanted > 0) FindLeast(scores, own, wanted, s);
@@ -200,8 +200,8 @@ Launched ChooseBlocks(const ChooseBlocksParams& p) {
   cudaError_t error = cudaGetLastError();
   if (error != cudaSuccess) return {error, "choice of blocks: mean keys"};
   const int bytes = a.key_blocks * static_cast<int>(sizeof(float));
-  error = cudaFuncSetAttribute(ChooseBlocksKernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               bytes);
+  error =
+      cudaFuncSetAttribute(ChooseBlocksKernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
   if (error != cudaSuccess) return {error, "choice of blocks: shared memory"};
   ChooseBlocksKernel<<<dim3(static_cast<unsigned>(a.row_blocks), static_cast<unsigned>(p.heads)),
                        kThreads, bytes, p.stream>>>(a);

@@ -71,8 +71,8 @@ __device__ __forceinline__ void PrefetchMap(const CUtensorMap* map) {
 __device__ __forceinline__ void CopyChunk(uint32_t to, const void* from) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(to), "l"(from) : "memory");
 }
-// Arrives once all chunks that this thread has asked for are in. Orders nothing else, and the reader
-// needs FenceProxy before wgmma.
+// Arrives once all chunks that this thread has asked for are in. Orders nothing else, and the
+// reader needs FenceProxy before wgmma.
 __device__ __forceinline__ void BarrierArriveAfterChunks(uint32_t barrier) {
   asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(barrier) : "memory");
 }

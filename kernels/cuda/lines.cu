@@ -103,7 +103,8 @@ class HeadChoice {
   }
 
   __device__ void Dense(double guard_pairs) {
-    Report({static_cast<int32_t>(index::PatternKind::kDense), 0, 0, 0}, dense_pairs_, guard_pairs, 1);
+    Report({static_cast<int32_t>(index::PatternKind::kDense), 0, 0, 0}, dense_pairs_, guard_pairs,
+           1);
   }
 
   __device__ void Blocks(int64_t blocks) {
@@ -160,9 +161,9 @@ class HeadChoice {
       const bool enough = p_.recall_floor <= 0 || recall >= p_.recall_floor;
       const bool too_many = pairs > kDenseFrom * dense_pairs_;
       if (enough && !too_many) {
-        return Report({static_cast<int32_t>(index::PatternKind::kVerticalSlash), first_keys, columns,
-                       bands},
-                      pairs, pairs > first_pairs_ ? pairs - first_pairs_ : 0, recall);
+        return Report(
+            {static_cast<int32_t>(index::PatternKind::kVerticalSlash), first_keys, columns, bands},
+            pairs, pairs > first_pairs_ ? pairs - first_pairs_ : 0, recall);
       }
       if (too_many || budget.keys >= p_.tokens) {
         return Dense(!enough && dense_pairs_ > first_pairs_ ? dense_pairs_ - first_pairs_ : 0);
@@ -217,8 +218,7 @@ class HeadChoice {
       if (s_.crossings[i].band != band || s_.crossings[i].offsets == 0) continue;
       // The first of them does it for all.
       if (i < thread_) return;
-      const float per_row =
-          sums_[s_.explained[i / kCrossings]] / static_cast<float>(p_.probe_rows);
+      const float per_row = sums_[s_.explained[i / kCrossings]] / static_cast<float>(p_.probe_rows);
       left -= per_row * static_cast<float>(s_.crossings[i].offsets);
       left = left > 0 ? left : 0;
     }
@@ -242,8 +242,7 @@ class HeadChoice {
     double pairs = 0, counted_rows = 0;
     for (int64_t i = 0; i < samples; ++i) {
       const RowSpan rows = SampledRows(p_.first_position, p_.rows, i, samples);
-      const auto share =
-          static_cast<long long>(CoveredShare(cover, rows, thread_, kLineThreads));
+      const auto share = static_cast<long long>(CoveredShare(cover, rows, thread_, kLineThreads));
       const auto height = static_cast<double>(rows.end - rows.begin);
       pairs += height * static_cast<double>(SumOfAll(share, s_));
       counted_rows += height;
@@ -255,8 +254,7 @@ class HeadChoice {
   __device__ double Recall(const HeadCover& cover) {
     const RowSpan rows = {
         static_cast<int32_t>(index::Most(p_.first_position, p_.tokens - kSparseRows)), p_.tokens};
-    const double kept =
-        SumOfAll(KeptShare(cover, rows, sums_, thread_, kLineThreads), s_);
+    const double kept = SumOfAll(KeptShare(cover, rows, sums_, thread_, kLineThreads), s_);
     return kept / static_cast<double>(p_.probe_rows);
   }
 
@@ -271,7 +269,8 @@ class HeadChoice {
   double first_pairs_ = -1;
 };
 
-__global__ void __launch_bounds__(kLineThreads) ChooseKernel(const __grid_constant__ ChooseArguments p) {
+__global__ void __launch_bounds__(kLineThreads)
+    ChooseKernel(const __grid_constant__ ChooseArguments p) {
   __shared__ Scratch scratch;
   HeadChoice(p, scratch).Run();
 }

@@ -10,8 +10,8 @@ inline constexpr int kLineWarps = 32;
 inline constexpr int kLineThreads = 32 * kLineWarps;
 
 struct WarpCounts {
-  int32_t above[kLineWarps];    // candidates above the cut's bin; then list entries before the warp
-  int32_t within[kLineWarps];   // those in it; then those before the warp
+  int32_t above[kLineWarps];   // candidates above the cut's bin; then list entries before the warp
+  int32_t within[kLineWarps];  // those in it; then those before the warp
 };
 
 __device__ inline uint32_t LanesBefore() { return (1u << (threadIdx.x % 32)) - 1; }
@@ -86,7 +86,8 @@ __device__ inline int32_t CollectColumns(const float* sums, int32_t limit, const
   return total + Greater(0, all_within - skip);
 }
 
-// The nearest offsets, then the bands above and in the cut, as runs. Returns their number, as above.
+// The nearest offsets, then the bands above and in the cut, as runs. Returns their number, as
+// above.
 __device__ inline int32_t CollectBands(const float* sums, int32_t band_count, const index::Cut& cut,
                                        Band* list, int64_t capacity, WarpCounts& counts) {
   constexpr auto kFirst = static_cast<int32_t>(index::kFirstBand);

@@ -45,8 +45,8 @@ Launched ProbeOf(const ProbeParams& p, const ProbeArguments& a) {
       a.partial, static_cast<int64_t>(a.plan.slices) * kProbeWarps, rows, a.lse2, p.lse);
   error = cudaGetLastError();
   if (error == cudaSuccess) {
-    error = cudaMemsetAsync(
-        p.bands, 0, static_cast<size_t>(p.heads * a.band_count) * sizeof(float), p.stream);
+    error = cudaMemsetAsync(p.bands, 0, static_cast<size_t>(p.heads * a.band_count) * sizeof(float),
+                            p.stream);
   }
   if (error == cudaSuccess) error = LaunchPass<kHeadSize, ProbeSumLines>(a, blocks, p.stream);
   return {error, error == cudaSuccess ? "" : "probe: the second pass"};

@@ -27,8 +27,8 @@ struct ProbeArguments {
 
 // Shared memory of a CTA, in bytes from a 1,024-byte boundary: queries, tiles of keys, barriers.
 inline constexpr int kProbeStages = 6;
-// Tiles that are under way. Less than all stages, so that the thread that asks for them seldom waits
-// for the other heads.
+// Tiles that are under way. Less than all stages, so that the thread that asks for them seldom
+// waits for the other heads.
 inline constexpr int kProbeAhead = 4;
 template <int kHeadSize>
 struct ProbeShared {
@@ -91,7 +91,8 @@ struct ProbeSumRows {
         const float their_top = __shfl_xor_sync(0xffffffffu, top[i], other);
         const float their_sum = __shfl_xor_sync(0xffffffffu, sum[i], other);
         const float now = fmaxf(top[i], their_top);
-        sum[i] = sum[i] * Exp2((top[i] - now) * scale) + their_sum * Exp2((their_top - now) * scale);
+        sum[i] =
+            sum[i] * Exp2((top[i] - now) * scale) + their_sum * Exp2((their_top - now) * scale);
         top[i] = now;
       }
       const int row = i / 2 * 8 + lane % 4 * 2 + i % 2;
@@ -148,7 +149,7 @@ struct ProbeSumLines {
     // Blocks of 16 keys by 16 rows.
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
-      const float* left = scores + 8 * j;    // rows 0..7 of the 16
+      const float* left = scores + 8 * j;  // rows 0..7 of the 16
       const float* right = scores + 8 * j + 4;
       float up = right[0] + right[1], down = left[2] + left[3];
 #pragma unroll
@@ -168,8 +169,7 @@ struct ProbeSumLines {
     for (int other = 1; other < 32; other *= 2) {
       total += __shfl_xor_sync(0xffffffffu, total, other);
     }
-    const int32_t band =
-        p.plan.first_band - (key - p.plan.first_key) / kProbeGroup + 3;
+    const int32_t band = p.plan.first_band - (key - p.plan.first_key) / kProbeGroup + 3;
     if (threadIdx.x % 32 == 0 && band >= 0 && band < p.band_count) {
       float* to = p.bands + head * p.band_count + band;
       // Its first ones also get the rest of the run before: two terms, whose order is the same sum.
@@ -210,8 +210,7 @@ __global__ void __launch_bounds__(kProbeThreads, 1)
   const auto slice = static_cast<int32_t>(blockIdx.x);
   const int32_t kv_head = blockIdx.y / p.plan.head_parts, part = blockIdx.y % p.plan.head_parts;
   const int32_t first_of_part = part * p.plan.heads_of_part;
-  const int32_t heads =
-      min(p.plan.heads_of_part, p.group - first_of_part);
+  const int32_t heads = min(p.plan.heads_of_part, p.group - first_of_part);
   const int32_t first_head = kv_head * p.group + first_of_part;
   if (threadIdx.x == 0) {
     BarrierInit(q_full, 1);

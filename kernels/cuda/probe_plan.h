@@ -25,12 +25,12 @@ inline constexpr int kProbeBlocks = 132;
 inline constexpr int64_t kLeastGroups = 5;
 
 struct ProbePlan {
-  int32_t head_parts;      // CTAs that share out a KV head's query heads
+  int32_t head_parts;  // CTAs that share out a KV head's query heads
   int32_t heads_of_part;
-  int32_t slices;          // of the keys
-  int32_t groups;          // of a warp's run
-  int32_t first_key;       // of the first group; may be negative
-  int32_t first_band;      // of the first group's keys and the first 16 rows
+  int32_t slices;      // of the keys
+  int32_t groups;      // of a warp's run
+  int32_t first_key;   // of the first group; may be negative
+  int32_t first_band;  // of the first group's keys and the first 16 rows
 };
 
 static LONGSIGHT_HD inline ProbePlan PlanProbe(int64_t heads, int64_t kv_heads, int64_t rows,
@@ -45,8 +45,7 @@ static LONGSIGHT_HD inline ProbePlan PlanProbe(int64_t heads, int64_t kv_heads, 
   plan.first_band = static_cast<int32_t>((first_row - plan.first_key) / kProbeGroup);
   const int64_t groups = index::DivideUp(tokens - plan.first_key, kProbeGroup);
   const int64_t most = index::Most(1, kProbeBlocks / (kv_heads * plan.head_parts));
-  const int64_t of_run =
-      index::Most(kLeastGroups, index::DivideUp(groups, most * kProbeWarps));
+  const int64_t of_run = index::Most(kLeastGroups, index::DivideUp(groups, most * kProbeWarps));
   plan.groups = static_cast<int32_t>(of_run);
   plan.slices = static_cast<int32_t>(index::DivideUp(groups, of_run * kProbeWarps));
   return plan;

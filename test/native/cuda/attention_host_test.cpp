@@ -1,16 +1,15 @@
 // What the CUDA attention kernels share with the host: tiles, masks, tasks, covers, the probe's
 // runs, and areas, against the plain definitions. No GPU, no CUDA.
-#include <cuda/attention_cover.h>
-#include <cuda/attention_tiles.h>
-#include <cuda/lines_shape.h>
-#include <cuda/probe_plan.h>
-
 #include <algorithm>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "../kernels/check.h"
+#include "cuda/attention_cover.h"
+#include "cuda/attention_tiles.h"
+#include "cuda/lines_shape.h"
+#include "cuda/probe_plan.h"
 #include "index/area.h"
 
 namespace longsight::test {
@@ -163,7 +162,8 @@ void Covers(Random& random, int64_t tokens) {
   std::vector<int32_t> expected;
   index::CoverWalk walk = index::StartCover(drawn.lines(), rows.begin, rows.end);
   for (index::Range run; index::NextCovered(walk, &run);) {
-    for (int64_t key = run.begin; key < run.end; ++key) expected.push_back(static_cast<int32_t>(key));
+    for (int64_t key = run.begin; key < run.end; ++key)
+      expected.push_back(static_cast<int32_t>(key));
   }
   Check(keys == expected, "the pieces are the cover");
 

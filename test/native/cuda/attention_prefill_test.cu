@@ -1,10 +1,9 @@
 // Dense prefill attention on the GPU against fp64 loops.
-#include <cuda/attention.h>
-
 #include <algorithm>
 #include <cmath>
 
 #include "attention_shapes.h"
+#include "cuda/attention.h"
 #include "reference/reference.h"
 
 namespace longsight::test {
@@ -21,13 +20,14 @@ struct Shape {
 
   std::string Name() const {
     char text[160];
-    std::snprintf(text, sizeof text,
-                  "%lld rows at %lld, %lld on %lld heads of %lld, run %lld + %lld, window %lld, cut %lld",
-                  static_cast<long long>(rows), static_cast<long long>(first_position),
-                  static_cast<long long>(heads), static_cast<long long>(kv_heads),
-                  static_cast<long long>(head_size), static_cast<long long>(run_first),
-                  static_cast<long long>(tokens), static_cast<long long>(window),
-                  static_cast<long long>(cut));
+    std::snprintf(
+        text, sizeof text,
+        "%lld rows at %lld, %lld on %lld heads of %lld, run %lld + %lld, window %lld, cut %lld",
+        static_cast<long long>(rows), static_cast<long long>(first_position),
+        static_cast<long long>(heads), static_cast<long long>(kv_heads),
+        static_cast<long long>(head_size), static_cast<long long>(run_first),
+        static_cast<long long>(tokens), static_cast<long long>(window),
+        static_cast<long long>(cut));
     return text;
   }
 };
@@ -92,13 +92,19 @@ void Refusals() {
 }
 
 int Run(bool quick) {
+  if (NoDevice()) return 77;
   Random random;
   Refusals();
   std::vector<Shape> shapes = {
       {.rows = 1, .heads = 1, .kv_heads = 1, .head_size = 128, .first_position = 0},
       {.rows = 128, .heads = 2, .kv_heads = 1, .head_size = 128, .first_position = 0},
       {.rows = 300, .heads = 4, .kv_heads = 2, .head_size = 64, .first_position = 77},
-      {.rows = 200, .heads = 3, .kv_heads = 1, .head_size = 96, .first_position = 131, .window = 100},
+      {.rows = 200,
+       .heads = 3,
+       .kv_heads = 1,
+       .head_size = 96,
+       .first_position = 131,
+       .window = 100},
       {.rows = 130, .heads = 4, .kv_heads = 2, .head_size = 128, .first_position = 400, .cut = 333},
   };
   if (!quick) {
@@ -108,19 +114,50 @@ int Run(bool quick) {
         {.rows = 700, .heads = 8, .kv_heads = 2, .head_size = 128, .first_position = 0},
         {.rows = 513, .heads = 7, .kv_heads = 1, .head_size = 64, .first_position = 511},
         {.rows = 385, .heads = 2, .kv_heads = 2, .head_size = 96, .first_position = 0},
-        {.rows = 600, .heads = 2, .kv_heads = 1, .head_size = 64, .first_position = 300, .window = 512},
-        {.rows = 300, .heads = 2, .kv_heads = 1, .head_size = 128, .first_position = 700, .window = 1},
+        {.rows = 600,
+         .heads = 2,
+         .kv_heads = 1,
+         .head_size = 64,
+         .first_position = 300,
+         .window = 512},
+        {.rows = 300,
+         .heads = 2,
+         .kv_heads = 1,
+         .head_size = 128,
+         .first_position = 700,
+         .window = 1},
         // Runs that end before the rows, begin after some of them, or lie apart from them.
-        {.rows = 200, .heads = 2, .kv_heads = 1, .head_size = 128, .first_position = 500, .tokens = 301},
-        {.rows = 300, .heads = 2, .kv_heads = 1, .head_size = 128, .first_position = 100,
+        {.rows = 200,
+         .heads = 2,
+         .kv_heads = 1,
+         .head_size = 128,
+         .first_position = 500,
+         .tokens = 301},
+        {.rows = 300,
+         .heads = 2,
+         .kv_heads = 1,
+         .head_size = 128,
+         .first_position = 100,
          .run_first = 250},
-        {.rows = 260, .heads = 2, .kv_heads = 1, .head_size = 64, .first_position = 900,
-         .run_first = 600, .tokens = 100, .window = 350},
-        {.rows = 300, .heads = 2, .kv_heads = 1, .head_size = 128, .first_position = 100, .cut = 201},
+        {.rows = 260,
+         .heads = 2,
+         .kv_heads = 1,
+         .head_size = 64,
+         .first_position = 900,
+         .run_first = 600,
+         .tokens = 100,
+         .window = 350},
+        {.rows = 300,
+         .heads = 2,
+         .kv_heads = 1,
+         .head_size = 128,
+         .first_position = 100,
+         .cut = 201},
     };
     shapes.insert(shapes.end(), more.begin(), more.end());
     // More tasks than multiprocessors, of every length.
-    shapes.push_back({.rows = 1500, .heads = 16, .kv_heads = 4, .head_size = 64, .first_position = 0});
+    shapes.push_back(
+        {.rows = 1500, .heads = 16, .kv_heads = 4, .head_size = 64, .first_position = 0});
     for (int i = 0; i < 12; ++i) {
       const int64_t sizes[] = {64, 96, 128};
       Shape s{.rows = random.Integer(1, 600), .head_size = sizes[random.Integer(0, 2)]};

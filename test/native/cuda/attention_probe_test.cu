@@ -1,11 +1,10 @@
 // The probe on the GPU against fp64 loops, and the choice of lines against the engine's on the CPU.
-#include <cuda/attention.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "attention_shapes.h"
+#include "cuda/attention.h"
 #include "engine/line_choice.h"
 #include "reference/reference.h"
 
@@ -52,8 +51,17 @@ void CompareProbe(Random& random, const Shape& s) {
   Check(launched.ok(), s.Name() + ": " + launched.what);
   Cuda(cudaDeviceSynchronize(), s.Name().c_str());
 
-  reference::Heads heads{s.rows, s.heads, s.kv_heads, s.head_size, s.tokens, s.tokens - s.rows,
-                         0, 0, static_cast<double>(p.scale), q.values.data(), k.values.data(),
+  reference::Heads heads{s.rows,
+                         s.heads,
+                         s.kv_heads,
+                         s.head_size,
+                         s.tokens,
+                         s.tokens - s.rows,
+                         0,
+                         0,
+                         static_cast<double>(p.scale),
+                         q.values.data(),
+                         k.values.data(),
                          nullptr};
   heads.always_kept = index::kFirstColumns;
   const reference::Probed expected = reference::SumLines(heads);
@@ -131,12 +139,19 @@ void CompareChoice(Random& random, int64_t first_position, int64_t rows, int64_t
   DeviceArray<cuda::Band> line_bands(static_cast<size_t>(heads * band_capacity));
   DeviceArray<int32_t> order(static_cast<size_t>(heads));
   DeviceArray<cuda::HeadReport> reports(static_cast<size_t>(heads));
-  const cuda::Launched launched = cuda::ChooseLines(
-      {patterns.data(), heads, first_position, rows, probe_rows, device_columns.data(),
-       device_bands.data(), floor,
-       {head_lines.data(), line_columns.data(), column_capacity, line_bands.data(), band_capacity,
-        nullptr, 0, order.data()},
-       reports.data(), nullptr});
+  const cuda::Launched launched =
+      cuda::ChooseLines({patterns.data(),
+                         heads,
+                         first_position,
+                         rows,
+                         probe_rows,
+                         device_columns.data(),
+                         device_bands.data(),
+                         floor,
+                         {head_lines.data(), line_columns.data(), column_capacity,
+                          line_bands.data(), band_capacity, nullptr, 0, order.data()},
+                         reports.data(),
+                         nullptr});
   char text[120];
   std::snprintf(text, sizeof text, "choice for %lld rows at %lld, probe %lld, floor %.2f",
                 static_cast<long long>(rows), static_cast<long long>(first_position),
@@ -272,7 +287,8 @@ void CompareBlocks(Random& random, int64_t first_position, int64_t rows, int64_t
           }
         }
       }
-      const int64_t free = std::clamp<int64_t>(wanted - (all - own) - 1, 0, std::max<int64_t>(0, own - 1));
+      const int64_t free =
+          std::clamp<int64_t>(wanted - (all - own) - 1, 0, std::max<int64_t>(0, own - 1));
       std::vector<bool> in(static_cast<size_t>(own));
       const int32_t* list = got.data() + (head * row_blocks + row_block) * wanted;
       int64_t count = 0;
@@ -299,6 +315,7 @@ void CompareBlocks(Random& random, int64_t first_position, int64_t rows, int64_t
 }
 
 int Run(bool quick) {
+  if (NoDevice()) return 77;
   Random random;
   std::vector<Shape> shapes = {{64, 4, 1, 128, 1000}, {1, 2, 2, 64, 1}, {17, 3, 1, 96, 333}};
   if (!quick) {

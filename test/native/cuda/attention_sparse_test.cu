@@ -1,12 +1,11 @@
 // Sparse prefill attention on the GPU against fp64 loops under the same mask.
-#include <cuda/attention.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <set>
 
 #include "attention_shapes.h"
+#include "cuda/attention.h"
 #include "reference/reference.h"
 
 namespace longsight::test {
@@ -78,7 +77,8 @@ struct RandomLines {
       const bool in_run = random.Integer(0, 99) == 0;
       const int64_t run = in_run ? random.Integer(1, 90) : 1;
       if (!in_run && random.Integer(0, sparsity) != 0) continue;
-      for (int64_t i = 0; i < run && key < s.tokens() && lines.column_count < kColumns; ++i, ++key) {
+      for (int64_t i = 0; i < run && key < s.tokens() && lines.column_count < kColumns;
+           ++i, ++key) {
         columns[static_cast<size_t>(head * kColumns + lines.column_count++)] =
             static_cast<int32_t>(key);
         of_all.columns.push_back(key);
@@ -114,15 +114,16 @@ struct RandomLines {
           of_block.columns.push_back(block * index::kKeyBlock + i);
         }
       }
-      for (int64_t key = own * index::kKeyBlock; key < begin; ++key) of_block.columns.push_back(key);
+      for (int64_t key = own * index::kKeyBlock; key < begin; ++key)
+        of_block.columns.push_back(key);
       // Each row's own key: together, those of the row block.
       of_block.offsets = {0};
     }
   }
 };
 
-reference::Attended Expected(const Shape& s, const RandomLines& lines, float scale,
-                             const Stored& q, const Stored& k, const Stored& v) {
+reference::Attended Expected(const Shape& s, const RandomLines& lines, float scale, const Stored& q,
+                             const Stored& k, const Stored& v) {
   reference::Attended all;
   for (int64_t row_block = 0; row_block < s.row_blocks(); ++row_block) {
     const int64_t begin = row_block * cuda::kSparseRows;
@@ -165,9 +166,8 @@ void Compare(Random& random, const Shape& s) {
   p.head_size = s.head_size;
   p.first_position = s.first_position;
   p.scale = 1.0f / std::sqrt(static_cast<float>(s.head_size));
-  p.lines = {heads.data(),         columns.data(), RandomLines::kColumns,
-             bands.data(),         RandomLines::kBands, blocks.data(),
-             RandomLines::kBlocks, order.data()};
+  p.lines = {heads.data(),        columns.data(), RandomLines::kColumns, bands.data(),
+             RandomLines::kBands, blocks.data(),  RandomLines::kBlocks,  order.data()};
   p.out = out.data();
   p.out_row_stride = out_stride;
   p.out_head_stride = s.head_size;
@@ -193,11 +193,17 @@ void Compare(Random& random, const Shape& s) {
 }
 
 int Run(bool quick) {
+  if (NoDevice()) return 77;
   Random random;
   std::vector<Shape> shapes = {
       {.rows = 1, .heads = 5, .kv_heads = 1, .head_size = 128, .first_position = 0},
       {.rows = 200, .heads = 6, .kv_heads = 2, .head_size = 64, .first_position = 333},
-      {.rows = 130, .heads = 5, .kv_heads = 1, .head_size = 128, .first_position = 1100, .cut = 1150},
+      {.rows = 130,
+       .heads = 5,
+       .kv_heads = 1,
+       .head_size = 128,
+       .first_position = 1100,
+       .cut = 1150},
   };
   if (!quick) {
     const int64_t sizes[] = {64, 96, 128};
@@ -210,7 +216,8 @@ int Run(bool quick) {
       shapes.push_back(s);
     }
     // More tasks than multiprocessors.
-    shapes.push_back({.rows = 1300, .heads = 16, .kv_heads = 4, .head_size = 128, .first_position = 100});
+    shapes.push_back(
+        {.rows = 1300, .heads = 16, .kv_heads = 4, .head_size = 128, .first_position = 100});
   }
   for (const Shape& s : shapes) Compare(random, s);
   std::printf("%s: %zu shapes, %d failures\n", failures == 0 ? "passed" : "FAILED", shapes.size(),

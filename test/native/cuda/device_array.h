@@ -17,6 +17,14 @@ inline void Cuda(cudaError_t error, const char* what) {
   std::exit(1);
 }
 
+// CTest's sign for a test that could not run.
+inline bool NoDevice() {
+  int count = 0;
+  if (cudaGetDeviceCount(&count) == cudaSuccess && count > 0) return false;
+  std::printf("skipped: no GPU\n");
+  return true;
+}
+
 inline uint16_t Bf16Bits(float value) {
   uint32_t bits;
   std::memcpy(&bits, &value, 4);
