@@ -48,17 +48,14 @@ struct Scratch {
 };
 
 // The sum over the CTA, the same to every thread and in every run.
-template <class T>
-__device__ T SumOfAll(T value, Scratch& s) {
+__device__ double SumOfAll(double value, Scratch& s) {
   for (int other = 16; other > 0; other /= 2) {
     value += __shfl_xor_sync(0xffffffffu, value, other);
   }
-  auto* partial = reinterpret_cast<T*>(s.partial);
-  static_assert(sizeof(T) == sizeof(double));
-  if (threadIdx.x % 32 == 0) partial[threadIdx.x / 32] = value;
+  if (threadIdx.x % 32 == 0) s.partial[threadIdx.x / 32] = value;
   __syncthreads();
-  T sum = 0;
-  for (int w = 0; w < kLineWarps; ++w) sum += partial[w];
+  double sum = 0;
+  for (int w = 0; w < kLineWarps; ++w) sum += s.partial[w];
   __syncthreads();
   return sum;
 }
@@ -235,18 +232,32 @@ class HeadChoice {
     __syncthreads();
   }
 
-  // index::CoveredArea.
+  // index::CoveredArea: four warps to each sample.
   __device__ double Area(const HeadCover& cover) {
+    constexpr int kWarpsOfSample = kLineWarps / kAreaSamples, kThreads = 32 * kWarpsOfSample;
     const int64_t blocks = index::DivideUp(p_.rows, kSparseRows);
     const int64_t samples = index::Least(blocks, kAreaSamples);
+    auto* of_warps = reinterpret_cast<long long*>(s_.partial);
+    long long share = 0;
+    if (thread_ / kThreads < samples) {
+      const RowSpan rows = SampledRows(p_.first_position, p_.rows, thread_ / kThreads, samples);
+      share = CoveredShare(cover, rows, thread_ % kThreads, kThreads);
+    }
+    for (int other = 16; other > 0; other /= 2) {
+      share += __shfl_xor_sync(0xffffffffu, share, other);
+    }
+    if (thread_ % 32 == 0) of_warps[thread_ / 32] = share;
+    __syncthreads();
     double pairs = 0, counted_rows = 0;
-    for (int64_t i = 0; i < samples; ++i) {
+    for (int i = 0; i < static_cast<int>(samples); ++i) {
       const RowSpan rows = SampledRows(p_.first_position, p_.rows, i, samples);
-      const auto share = static_cast<long long>(CoveredShare(cover, rows, thread_, kLineThreads));
+      long long keys = 0;
+      for (int w = 0; w < kWarpsOfSample; ++w) keys += of_warps[i * kWarpsOfSample + w];
       const auto height = static_cast<double>(rows.end - rows.begin);
-      pairs += height * static_cast<double>(SumOfAll(share, s_));
+      pairs += height * static_cast<double>(keys);
       counted_rows += height;
     }
+    __syncthreads();
     return pairs * static_cast<double>(p_.rows) / counted_rows;
   }
 

@@ -28,17 +28,31 @@ __device__ inline Share ShareOf(int32_t begin, int32_t end) {
   return {from, Lesser(from + each, end)};
 }
 
-// bin_of(i) of candidates [begin, end). Fills `counts`, of which `within` becomes what lies before
-// each warp.
+// The bins of this lane's candidates in kStepsAtOnce steps of 32 from `i` on: loads that do not
+// wait for each other.
+inline constexpr int kStepsAtOnce = 4;
+template <class BinOf>
+__device__ void LoadBins(int32_t i, int32_t end, int (&bins)[kStepsAtOnce], BinOf bin_of) {
+#pragma unroll
+  for (int j = 0; j < kStepsAtOnce; ++j) {
+    const int32_t at = i + j * 32 + static_cast<int32_t>(threadIdx.x % 32);
+    bins[j] = at < end ? bin_of(at) : -1;
+  }
+}
+
+// bin_of(i) of the candidates of this warp's share. Fills `counts`.
 template <class BinOf>
 __device__ void CountShares(Share share, int cut_bin, WarpCounts& counts, BinOf bin_of) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   int32_t above = 0, within = 0;
-#pragma unroll 4
-  for (int32_t i = share.begin; i < share.end; i += 32) {
-    const int bin = i + lane < share.end ? bin_of(i + lane) : -1;
-    above += bin > cut_bin ? 1 : 0;
-    within += bin == cut_bin ? 1 : 0;
+  for (int32_t i = share.begin; i < share.end; i += 32 * kStepsAtOnce) {
+    int bins[kStepsAtOnce];
+    LoadBins(i, share.end, bins, bin_of);
+#pragma unroll
+    for (int j = 0; j < kStepsAtOnce; ++j) {
+      above += bins[j] > cut_bin ? 1 : 0;
+      within += bins[j] == cut_bin ? 1 : 0;
+    }
   }
   above = __reduce_add_sync(0xffffffffu, above);
   within = __reduce_add_sync(0xffffffffu, within);
@@ -71,16 +85,21 @@ __device__ inline int32_t CollectColumns(const float* sums, int32_t limit, const
     all_within += counts.within[w];
   }
   at += Greater(0, rank - skip);
-  for (int32_t i = share.begin; i < share.end; i += 32) {
-    const int bin = i + lane < share.end ? bin_of(i + lane) : -1;
-    const uint32_t equal = __ballot_sync(0xffffffffu, bin == cut.bin);
-    const bool taken =
-        bin >= 0 && ColumnTaken(bin, rank + __popc(equal & LanesBefore()), cut, in_cut_bin);
-    const uint32_t vote = __ballot_sync(0xffffffffu, taken);
-    const int32_t to = at + __popc(vote & LanesBefore());
-    if (taken && to < capacity) list[to] = i + lane;
-    at += __popc(vote);
-    rank += __popc(equal);
+  for (int32_t i = share.begin; i < share.end; i += 32 * kStepsAtOnce) {
+    int bins[kStepsAtOnce];
+    LoadBins(i, share.end, bins, bin_of);
+#pragma unroll
+    for (int j = 0; j < kStepsAtOnce; ++j) {
+      const int bin = bins[j];
+      const uint32_t equal = __ballot_sync(0xffffffffu, bin == cut.bin);
+      const bool taken =
+          bin >= 0 && ColumnTaken(bin, rank + __popc(equal & LanesBefore()), cut, in_cut_bin);
+      const uint32_t vote = __ballot_sync(0xffffffffu, taken);
+      const int32_t to = at + __popc(vote & LanesBefore());
+      if (taken && to < capacity) list[to] = i + j * 32 + lane;
+      at += __popc(vote);
+      rank += __popc(equal);
+    }
   }
   __syncthreads();
   return total + Greater(0, all_within - skip);
@@ -117,26 +136,30 @@ __device__ inline int32_t CollectBands(const float* sums, int32_t band_count, co
       before = BandTaken(bin, rank - 1, cut);
     }
     int32_t begun = pass == 0 ? 0 : runs;
-    for (int32_t i = share.begin; i < share.end; i += 32) {
-      const int32_t band = i + lane;
-      const int bin = band < share.end ? bin_of(band) : -1;
-      const uint32_t equal = __ballot_sync(0xffffffffu, bin == cut.bin);
-      const bool taken = bin >= 0 && BandTaken(bin, rank + __popc(equal & LanesBefore()), cut);
-      const uint32_t in = __ballot_sync(0xffffffffu, taken);
-      const uint32_t in_before = in << 1 | (before ? 1u : 0u);
-      const uint32_t begins = in & ~in_before;
-      const int32_t run = begun + __popc(begins & (LanesBefore() | 1u << lane));
-      if (pass == 1 && band < share.end) {
-        const bool begin = (begins >> lane & 1) != 0;
-        if (begin && run < capacity) list[run].begin = band * kWidth;
-        if (!taken && (in_before >> lane & 1) != 0 && run < capacity && band > kFirst) {
-          list[run].end = band * kWidth;
+    for (int32_t i = share.begin; i < share.end; i += 32 * kStepsAtOnce) {
+      int bins[kStepsAtOnce];
+      LoadBins(i, share.end, bins, bin_of);
+#pragma unroll
+      for (int j = 0; j < kStepsAtOnce; ++j) {
+        const int32_t band = i + j * 32 + lane;
+        const int bin = bins[j];
+        const uint32_t equal = __ballot_sync(0xffffffffu, bin == cut.bin);
+        const bool taken = bin >= 0 && BandTaken(bin, rank + __popc(equal & LanesBefore()), cut);
+        const uint32_t in = __ballot_sync(0xffffffffu, taken);
+        const uint32_t in_before = in << 1 | (before ? 1u : 0u);
+        const uint32_t begins = in & ~in_before;
+        const int32_t run = begun + __popc(begins & (LanesBefore() | 1u << lane));
+        if (pass == 1 && band < share.end && run < capacity) {
+          if ((begins >> lane & 1) != 0) list[run].begin = band * kWidth;
+          if (!taken && (in_before >> lane & 1) != 0 && band > kFirst) {
+            list[run].end = band * kWidth;
+          }
+          if (taken && band == band_count - 1) list[run].end = (band + 1) * kWidth;
         }
-        if (taken && band == band_count - 1 && run < capacity) list[run].end = (band + 1) * kWidth;
+        begun += __popc(begins);
+        rank += __popc(equal);
+        before = (in >> 31) != 0;
       }
-      begun += __popc(begins);
-      rank += __popc(equal);
-      before = (in >> 31) != 0;
     }
     if (pass == 0) {
       if (lane == 0) counts.above[warp] = begun;

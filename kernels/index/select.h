@@ -66,6 +66,7 @@ static LONGSIGHT_HD inline LineCut CutAtBudget(const int32_t* column_bins, const
   int64_t bands = budget.offsets / kBandOffsets;
   LineCut cut = {{kDensityBins, 0}, {kDensityBins, 0}};
   for (int bin = kDensityBins - 1; bin > 0; --bin) {
+    if (column_bins[bin] == 0 && band_bins[bin] == 0) continue;
     const int64_t taken_bands = Least(Least(bands, keys / band_cost), band_bins[bin]);
     if (taken_bands > 0) cut.bands = {bin, taken_bands};
     bands -= taken_bands;
