@@ -65,18 +65,19 @@ step() {
 }
 {
   for test in "${tests[@]}" attention_prefill_test_ampere attention_sparse_test_ampere; do
-    step check 100 "$build/$test"
+    step check 30 "$build/$test"
   done
   for test in "${tests[@]:0:3}"; do
-    step sanitize 60 compute-sanitizer --print-limit 3 --tool memcheck "$build/$test" --quick
+    step sanitize 40 compute-sanitizer --print-limit 3 --tool memcheck "$build/$test" --quick
     racecheck=$build/${test}_racecheck
     [ -x "$racecheck" ] || racecheck=$build/$test
-    step sanitize 60 compute-sanitizer --print-limit 3 --tool racecheck "$racecheck" --quick
+    step sanitize 40 compute-sanitizer --print-limit 3 --tool racecheck "$racecheck" --quick
   done
   step variants 60 "$build/cuda_attention" variants
   step dense 60 "$build/cuda_attention" dense "$longest"
-  step sparse 90 "$build/cuda_attention" sparse "$longest"
-  step chosen 60 "$build/cuda_attention_index" "$longest" "$longest" 0.9
-  step chosen 60 "$build/cuda_attention_index" "$longest" 32768
-  step peers 60 python3 kernels/bench/peers/attention_torch.py "$longest"
+  step sparse 60 "$build/cuda_attention" sparse "$longest"
+  for ((tokens = 131072; tokens <= longest; tokens *= 2)); do
+    for rows in "$tokens" 32768; do step chosen 20 "$build/cuda_attention_index" "$tokens" "$rows"; done
+  done
+  step peers 40 python3 kernels/bench/peers/attention_torch.py 131072
 } | tee "$results/attention.txt"

@@ -233,21 +233,18 @@ __global__ void __launch_bounds__(kProbeThreads, 1)
   }
   __syncthreads();
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  // One warp asks for the tiles, between its own work; a lane to each box.
+  // One thread asks for the tiles, between its own work.
   const auto load = [&](int32_t i) {
     if (i >= p.plan.groups) return;
     const int stage = i % kProbeStages;
-    if (lane == 0) {
-      BarrierWait(empty(stage), (i / kProbeStages & 1) ^ 1);
-      BarrierArriveExpect(full(stage), kTile);
+    BarrierWait(empty(stage), (i / kProbeStages & 1) ^ 1);
+    BarrierArriveExpect(full(stage), kTile);
+    for (int panel = 0; panel < kPanels; ++panel) {
+      for (int w = 0; w < kProbeWarps; ++w) {
+        CopyBox(tiles + stage * kTile + (panel * S::kRows + w * kProbeGroup) * 128, &p.k_map,
+                full(stage), panel * 64, RunBegin(p.plan, slice, w) + i * kProbeGroup, kv_head);
+      }
     }
-    __syncwarp();
-    if (lane < kPanels * kProbeWarps) {
-      const int panel = lane / kProbeWarps, w = lane % kProbeWarps;
-      CopyBox(tiles + stage * kTile + (panel * S::kRows + w * kProbeGroup) * 128, &p.k_map,
-              full(stage), panel * 64, RunBegin(p.plan, slice, w) + i * kProbeGroup, kv_head);
-    }
-    __syncwarp();
   };
   if (threadIdx.x == 0) {
     BarrierArriveExpect(q_full, heads * kTile);
@@ -257,11 +254,9 @@ __global__ void __launch_bounds__(kProbeThreads, 1)
                 first_head + h);
       }
     }
-  }
-  __syncwarp();
-  if (warp == 0) {
     for (int32_t i = 0; i < kProbeAhead; ++i) load(i);
   }
+  __syncwarp();
   const int of_part = warp / 4, quarter = warp % 4;
   if (of_part >= heads) return;
   const int32_t head = first_head + of_part;
@@ -305,10 +300,11 @@ __global__ void __launch_bounds__(kProbeThreads, 1)
     // Two groups at a time. Products that ran on into the next turn would be serialised by the
     // compiler, which cannot follow their registers round a loop.
     for (int32_t i = 0; i < p.plan.groups; i += 2) {
-      if (warp == 0) {
+      if (threadIdx.x == 0) {
         load(i + kProbeAhead);
         load(i + 1 + kProbeAhead);
       }
+      __syncwarp();
       float even[32], odd[32];
       multiply(i, even);
       multiply(i + 1, odd);
@@ -319,7 +315,8 @@ __global__ void __launch_bounds__(kProbeThreads, 1)
     }
   } else {
     for (int32_t i = 0; i < p.plan.groups; ++i) {
-      if (warp == 0) load(i + kProbeAhead);
+      if (threadIdx.x == 0) load(i + kProbeAhead);
+      __syncwarp();
       float scores[32];
       multiply(i, scores);
       WgmmaWait<0>();

@@ -27,54 +27,55 @@ __global__ void FillRandom(__nv_bfloat16* values, int64_t count, uint64_t seed) 
   }
 }
 
-__device__ double Score(const __nv_bfloat16* q, const __nv_bfloat16* k, int64_t row, int64_t key,
-                        int64_t head) {
-  double dot = 0;
-  for (int64_t c = 0; c < kSize; ++c) {
-    dot += static_cast<double>(__bfloat162float(q[row * kRowStride + head * kSize + c])) *
-           static_cast<double>(__bfloat162float(k[key * kRowStride + head * kSize + c]));
-  }
-  return dot * static_cast<double>(kScale);
-}
+constexpr int kWarps = 8, kOfLane = kSize / 32;
 
-// A CTA to each sampled row and head. Scores are small enough for plain sums.
-// kept[heads][row blocks][tokens], or null: all. out[sampled, heads, head_size], lse[sampled,
-// heads].
+// A CTA to each sampled row and head, a warp to each key. Scores are small enough for plain sums.
+// kept[heads][row blocks][tokens], or null: all. out[sampled, heads, head_size],
+// lse[sampled, heads].
 __global__ void SumRow(const __nv_bfloat16* q, const __nv_bfloat16* k, const __nv_bfloat16* v,
                        const int32_t* rows, const uint8_t* kept, double* out, double* lse) {
-  __shared__ double sums[256];
+  __shared__ double of_warps[kWarps][kSize + 1];
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const int64_t row = rows[blockIdx.x], head = blockIdx.y;
   const int64_t blocks = (kRows + cuda::kSparseRows - 1) / cuda::kSparseRows;
   const int64_t last = kTokens - kRows + row;
   const uint8_t* of_block =
       kept == nullptr ? nullptr : kept + (head * blocks + row / cuda::kSparseRows) * kTokens;
-  double own[kSize] = {}, sum = 0;
-  for (int64_t key = threadIdx.x; key <= last; key += blockDim.x) {
+  const int64_t first = head * kSize + lane * kOfLane;
+  double query[kOfLane], own[kOfLane] = {}, sum = 0;
+#pragma unroll
+  for (int c = 0; c < kOfLane; ++c) {
+    query[c] = static_cast<double>(__bfloat162float(q[row * kRowStride + first + c])) *
+               static_cast<double>(kScale);
+  }
+  for (int64_t key = warp; key <= last; key += kWarps) {
     if (of_block != nullptr && of_block[key] == 0) continue;
-    const double weight = exp(Score(q, k, row, key, head));
+    double score = 0;
+#pragma unroll
+    for (int c = 0; c < kOfLane; ++c) {
+      score += query[c] * static_cast<double>(__bfloat162float(k[key * kRowStride + first + c]));
+    }
+    for (int other = 16; other > 0; other /= 2) {
+      score += __shfl_xor_sync(0xffffffffu, score, other);
+    }
+    const double weight = exp(score);
     sum += weight;
-    for (int64_t c = 0; c < kSize; ++c) {
-      own[c] +=
-          weight * static_cast<double>(__bfloat162float(v[key * kRowStride + head * kSize + c]));
+#pragma unroll
+    for (int c = 0; c < kOfLane; ++c) {
+      own[c] += weight * static_cast<double>(__bfloat162float(v[key * kRowStride + first + c]));
     }
   }
-  const auto total = [&](double value) {
-    sums[threadIdx.x] = value;
-    __syncthreads();
-    for (unsigned half = blockDim.x / 2; half > 0; half /= 2) {
-      if (threadIdx.x < half) sums[threadIdx.x] += sums[threadIdx.x + half];
-      __syncthreads();
-    }
-    const double all = sums[0];
-    __syncthreads();
-    return all;
-  };
-  const double all = total(sum);
+#pragma unroll
+  for (int c = 0; c < kOfLane; ++c) of_warps[warp][lane * kOfLane + c] = own[c];
+  if (lane == 0) of_warps[warp][kSize] = sum;
+  __syncthreads();
+  double all = 0, value = 0;
+  for (int w = 0; w < kWarps; ++w) {
+    all += of_warps[w][kSize];
+    if (threadIdx.x < kSize) value += of_warps[w][threadIdx.x];
+  }
   const int64_t at = blockIdx.x * kHeads + head;
-  for (int64_t c = 0; c < kSize; ++c) {
-    const double value = total(own[c]);
-    if (threadIdx.x == 0) out[at * kSize + c] = value / all;
-  }
+  if (threadIdx.x < kSize) out[at * kSize + threadIdx.x] = value / all;
   if (threadIdx.x == 0) lse[at] = log(all);
 }
 
@@ -116,8 +117,8 @@ struct Inputs {
   void Compare(const uint8_t* kept, const std::string& what) {
     DeviceArray<int32_t> sampled(rows);
     DeviceArray<double> expected_out(kSampled * kRowStride), expected_lse(kSampled * kHeads);
-    SumRow<<<dim3(kSampled, kHeads), 256>>>(q.data(), k.data(), v.data(), sampled.data(), kept,
-                                            expected_out.data(), expected_lse.data());
+    SumRow<<<dim3(kSampled, kHeads), 32 * kWarps>>>(q.data(), k.data(), v.data(), sampled.data(),
+                                                    kept, expected_out.data(), expected_lse.data());
     Cuda(cudaDeviceSynchronize(), what.c_str());
     const std::vector<uint16_t> all = out.Download();
     const std::vector<float> all_lse = lse.Download();
