@@ -188,8 +188,10 @@ class AmpereBlock {
       }
       top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, 1));
       top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, 2));
-      const float base = top == -INFINITY ? 0.0f : top * p_.scale2;
-      const float shrink = exp2f(top_[r] * p_.scale2 - base);
+      const float finite = top == -INFINITY ? 0.0f : top;
+      const float base = finite * p_.scale2;
+      // Of the difference: exactly 1 while the top stays.
+      const float shrink = exp2f((top_[r] - finite) * p_.scale2);
       top_[r] = top;
       sum_[r] *= shrink;
 #pragma unroll

@@ -87,16 +87,17 @@ class CoverStream {
         break;
       }
       case kColumns: {
-        if (next_ >= head_.column_count) {
-          part_ = kEnd;
-          break;
-        }
         int32_t columns[kAtOnce];
         bool loose[kAtOnce];
 #pragma unroll
         for (int j = 0; j < kAtOnce; ++j) {
           const int32_t i = next_ + j * 32 + lane;
           columns[j] = i < head_.column_count ? head_.columns[i] : rows_.begin;
+        }
+        // They ascend: once one is not left of the rows, or none is left, the rest is not.
+        if (__shfl_sync(0xffffffffu, columns[0], 0) >= rows_.begin) {
+          part_ = kEnd;
+          break;
         }
         AreLoose(head_, rows_, columns, loose);
 #pragma unroll

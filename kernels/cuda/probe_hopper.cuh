@@ -26,10 +26,10 @@ struct ProbeArguments {
 };
 
 // Shared memory of a CTA, in bytes from a 1,024-byte boundary: queries, tiles of keys, barriers.
-inline constexpr int kProbeStages = 8;
+inline constexpr int kProbeStages = 6;
 // Tiles that are under way. Less than all stages, so that the thread that asks for them seldom
 // waits for the other heads.
-inline constexpr int kProbeAhead = 5;
+inline constexpr int kProbeAhead = 4;
 template <int kHeadSize>
 struct ProbeShared {
   static constexpr int kRows = 64;  // of queries, and keys of a tile
@@ -44,12 +44,10 @@ inline constexpr int kProbeThreads = 128 * kProbeHeads;
 
 // What a warpgroup does with the scores of 64 keys: the first pass.
 struct ProbeSumRows {
-  // Registers do not allow for a second group's scores.
-  static constexpr bool kAhead = false;
   // Of this thread's 16 query rows over its own keys.
   float top[16], sum[16];
 
-  __device__ explicit ProbeSumRows(const ProbeArguments&, int, int, float*) {
+  __device__ explicit ProbeSumRows(const ProbeArguments&, int, int) {
 #pragma unroll
     for (int i = 0; i < 16; ++i) {
       // Finite, so that a difference of two stays a number.
@@ -108,23 +106,19 @@ struct ProbeSumRows {
 
 // The second pass: shares of attention, summed along both kinds of lines.
 struct ProbeSumLines {
-  static constexpr bool kAhead = true;
-  // Of this thread's 16 query rows, in shared memory: registers are short.
-  const float* lse2;
+  float lse2[16];
   // Bands that later keys may still add to: [i] is the group's first one - 1 + i.
   float open[5] = {};
   int32_t done = 0;
   float above[2];  // whether a key's diagonal element lies above: 1 or 0
 
-  __device__ ProbeSumLines(const ProbeArguments& p, int head, int lane, float* shared) {
-    // Every warp its own copy, so that it waits for no other.
-    float* mine = shared + threadIdx.x / 32 * index::kProbeRows;
-    for (int row = lane; row < index::kProbeRows; row += 32) {
+  __device__ ProbeSumLines(const ProbeArguments& p, int head, int lane) {
+#pragma unroll
+    for (int i = 0; i < 16; ++i) {
+      const int row = i / 2 * 8 + lane % 4 * 2 + i % 2;
       // A row that is none: 2^(0 - inf) is nothing.
-      mine[row] = row < p.rows ? p.lse2[head * index::kProbeRows + row] : INFINITY;
+      lse2[i] = row < p.rows ? p.lse2[head * index::kProbeRows + row] : INFINITY;
     }
-    __syncwarp();
-    lse2 = mine + lane % 4 * 2;
     for (int i = 0; i < 2; ++i) above[i] = lane % 4 * 2 + i >= lane / 4 ? 1.0f : 0.0f;
   }
 
@@ -133,14 +127,9 @@ struct ProbeSumLines {
     const int lane = threadIdx.x % 32;
     float of_key[2] = {0.0f, 0.0f};
 #pragma unroll
-    for (int j = 0; j < 8; ++j) {
-      const float2 of_rows = *reinterpret_cast<const float2*>(lse2 + 8 * j);
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        float& score = scores[4 * j + i];
-        score = Exp2(score * scale - (i % 2 == 0 ? of_rows.x : of_rows.y));
-        of_key[i / 2] += score;
-      }
+    for (int i = 0; i < 32; ++i) {
+      scores[i] = Exp2(scores[i] * scale - lse2[i / 4 * 2 + i % 2]);
+      of_key[i / 2 % 2] += scores[i];
     }
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
@@ -262,15 +251,15 @@ __global__ void __launch_bounds__(kProbeThreads, 1)
   const int32_t head = first_head + of_part;
   const int32_t first_row = p.tokens - p.rows;
   int32_t key = RunBegin(p.plan, slice, quarter);
-  __shared__ float lse_of_warps[kProbeThreads / 32 * index::kProbeRows];
-  Pass pass(p, head, lane, lse_of_warps);
+  Pass pass(p, head, lane);
   BarrierWait(q_full, 0);
-  const uint32_t q = base + of_part * kTile;
-  // The products of a group; they run on while the one before is summed.
-  const auto multiply = [&](int32_t i, float (&scores)[32]) {
+  for (int32_t i = 0; i < p.plan.groups; ++i, key += kProbeGroup) {
     const int stage = i % kProbeStages;
+    if (threadIdx.x == 0) load(i + kProbeAhead);
+    __syncwarp();
     BarrierWait(full(stage), i / kProbeStages & 1);
-    const uint32_t k = tiles + stage * kTile;
+    float scores[32];
+    const uint32_t k = tiles + stage * kTile, q = base + of_part * kTile;
     Pin(scores);
     WgmmaFence();
 #pragma unroll
@@ -279,11 +268,10 @@ __global__ void __launch_bounds__(kProbeThreads, 1)
       Wgmma<64>::Shared(scores, OperandAt(k + at, 16), OperandAt(q + at, 16), step > 0);
     }
     WgmmaCommit();
-  };
-  const auto take = [&](int32_t i, float (&scores)[32]) {
+    WgmmaWait<0>();
     Pin(scores);
     __syncwarp();
-    if (lane == 0) BarrierArrive(empty(i % kProbeStages));
+    if (lane == 0) BarrierArrive(empty(stage));
     // Keys that are none, and the causal corner.
     if (key < 0 || key + kProbeGroup - 1 > first_row) {
 #pragma unroll
@@ -294,34 +282,6 @@ __global__ void __launch_bounds__(kProbeThreads, 1)
       }
     }
     pass.Take(p, scores, key, head);
-    key += kProbeGroup;
-  };
-  if constexpr (Pass::kAhead) {
-    // Two groups at a time. Products that ran on into the next turn would be serialised by the
-    // compiler, which cannot follow their registers round a loop.
-    for (int32_t i = 0; i < p.plan.groups; i += 2) {
-      if (threadIdx.x == 0) {
-        load(i + kProbeAhead);
-        load(i + 1 + kProbeAhead);
-      }
-      __syncwarp();
-      float even[32], odd[32];
-      multiply(i, even);
-      multiply(i + 1, odd);
-      WgmmaWait<1>();
-      take(i, even);
-      WgmmaWait<0>();
-      take(i + 1, odd);
-    }
-  } else {
-    for (int32_t i = 0; i < p.plan.groups; ++i) {
-      if (threadIdx.x == 0) load(i + kProbeAhead);
-      __syncwarp();
-      float scores[32];
-      multiply(i, scores);
-      WgmmaWait<0>();
-      take(i, scores);
-    }
   }
   pass.Finish(p, slice * kProbeWarps + quarter, head, key);
 #endif
