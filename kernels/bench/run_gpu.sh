@@ -30,13 +30,13 @@ for oracle in kernels/reference/attention kernels/reference/attention_sparse nat
 done
 for pid in "${pids[@]}"; do wait "$pid" || { cat "$results"/build_*.log | grep -i error; exit 1; }; done
 # The path of GPUs before Hopper, as PTX, so that any GPU runs it.
-for source in attention_prefill attention_prefill_sparse; do
+for source in attention_prefill attention_prefill_sparse probe; do
   nvcc -std=c++20 -O3 -Ikernels -Ikernels/cuda -gencode arch=compute_80,code=compute_80 -DLONGSIGHT_NO_HOPPER \
     -c "kernels/cuda/$source.cu" -o "$build/ampere_$source.o" &
   pids+=($!)
 done
 # For racecheck: see kernels/cuda/attention_pipeline.cuh.
-for source in attention_prefill attention_prefill_sparse; do
+for source in attention_prefill attention_prefill_sparse probe; do
   nvcc "${flags[@]}" -DLONGSIGHT_EVERY_LANE_ARRIVES -c "kernels/cuda/$source.cu" -o "$build/racecheck_$source.o" &
 done
 wait
@@ -45,10 +45,10 @@ objects=("${objects[@]/%/.o}")
 for program in "${tests[@]}" "${benches[@]}"; do
   nvcc -gencode "$arch" -o "$build/$program" "$build/$program.o" "$build"/host_*.o "${objects[@]}" || exit 1
 done
-for test in attention_prefill_test attention_sparse_test; do
+for test in attention_prefill_test attention_sparse_test attention_probe_test; do
   for variant in ampere racecheck; do
     nvcc -gencode "$arch" -o "$build/${test}_$variant" "$build/$test.o" "$build"/host_*.o "$build/${variant}"_*.o \
-      "$build"/{probe,lines,blocks,tensor_map}.o || exit 1
+      "$build"/{lines,blocks,tensor_map}.o || exit 1
   done
 done
 cat "$results"/build_*.log > "$results/build.log" && rm "$results"/build_*.log
@@ -64,7 +64,7 @@ step() {
   timeout -k 5 "$limit" "$@" 2>&1 || echo "FAILED or out of time ($?): $*"
 }
 {
-  for test in "${tests[@]}" attention_prefill_test_ampere attention_sparse_test_ampere; do
+  for test in "${tests[@]}" attention_{prefill,sparse,probe}_test_ampere; do
     step check 30 "$build/$test"
   done
   for test in "${tests[@]:0:3}"; do

@@ -1,6 +1,7 @@
 #include <cuda_runtime.h>
 
 #include "attention.h"
+#include "probe_ampere.cuh"
 #include "probe_hopper.cuh"
 #include "tensor_map.h"
 
@@ -24,22 +25,23 @@ __global__ void MergeProbe(const float* partial, int64_t runs, int64_t rows_of_a
 }
 
 template <int kHeadSize, class Pass>
-cudaError_t LaunchPass(const ProbeArguments& a, dim3 blocks, CUstream_st* stream) {
-  const auto kernel = ProbeKernel<kHeadSize, Pass>;
-  constexpr int kBytes = ProbeShared<kHeadSize>::kBytes;
+cudaError_t LaunchPass(const ProbeParams& p, const ProbeArguments& a, bool hopper) {
+  const auto kernel = hopper ? ProbeKernel<kHeadSize, Pass> : AmpereProbeKernel<kHeadSize, Pass>;
+  const int bytes = hopper ? ProbeShared<kHeadSize>::kBytes : AmpereProbeShape<kHeadSize>::kBytes;
+  const int threads = hopper ? kProbeThreads : AmpereProbeShape<kHeadSize>::kThreads;
   const cudaError_t error =
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes);
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
   if (error != cudaSuccess) return error;
-  kernel<<<blocks, kProbeThreads, kBytes, stream>>>(a);
+  const dim3 blocks(static_cast<unsigned>(a.plan.slices),
+                    static_cast<unsigned>(hopper ? p.kv_heads * a.plan.head_parts : p.heads));
+  kernel<<<blocks, threads, bytes, p.stream>>>(a);
   return cudaGetLastError();
 }
 
 template <int kHeadSize>
-Launched ProbeOf(const ProbeParams& p, const ProbeArguments& a) {
-  const dim3 blocks(static_cast<unsigned>(a.plan.slices),
-                    static_cast<unsigned>(p.kv_heads * a.plan.head_parts));
+Launched ProbeOf(const ProbeParams& p, const ProbeArguments& a, bool hopper) {
   const int64_t rows = p.heads * index::kProbeRows;
-  cudaError_t error = LaunchPass<kHeadSize, ProbeSumRows>(a, blocks, p.stream);
+  cudaError_t error = LaunchPass<kHeadSize, ProbeSumRows>(p, a, hopper);
   if (error != cudaSuccess) return {error, "probe: the first pass"};
   MergeProbe<<<static_cast<unsigned>(index::DivideUp(rows, 64)), 64, 0, p.stream>>>(
       a.partial, static_cast<int64_t>(a.plan.slices) * kProbeWarps, rows, a.lse2, p.lse);
@@ -48,7 +50,7 @@ Launched ProbeOf(const ProbeParams& p, const ProbeArguments& a) {
     error = cudaMemsetAsync(p.bands, 0, static_cast<size_t>(p.heads * a.band_count) * sizeof(float),
                             p.stream);
   }
-  if (error == cudaSuccess) error = LaunchPass<kHeadSize, ProbeSumLines>(a, blocks, p.stream);
+  if (error == cudaSuccess) error = LaunchPass<kHeadSize, ProbeSumLines>(p, a, hopper);
   return {error, error == cudaSuccess ? "" : "probe: the second pass"};
 }
 
@@ -77,19 +79,39 @@ Launched Probe(const ProbeParams& p) {
   a.columns = p.columns;
   a.bands = p.bands;
   a.band_count = index::DivideUp(p.kv.tokens, index::kBandOffsets);
-  if (!MakeTensorMap(&a.q_map, p.q, p.rows, p.heads, p.head_size, p.q_row_stride, p.q_head_stride,
-                     index::kProbeRows) ||
-      !MakeTensorMap(&a.k_map, p.kv.k, p.kv.tokens, p.kv_heads, p.head_size, p.kv.row_stride,
-                     p.kv.head_stride, kProbeGroup)) {
+  a.q = static_cast<const __nv_bfloat16*>(p.q);
+  a.k = static_cast<const __nv_bfloat16*>(p.kv.k);
+  a.q_row_stride = p.q_row_stride;
+  a.q_head_stride = p.q_head_stride;
+  a.k_row_stride = p.kv.row_stride;
+  a.k_head_stride = p.kv.head_stride;
+  int id = 0, major = 0;
+  cudaError_t error = cudaGetDevice(&id);
+  if (error == cudaSuccess) {
+    error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, id);
+  }
+  if (error != cudaSuccess) return {error, "probe: the device"};
+#if defined(LONGSIGHT_NO_HOPPER)
+  const bool hopper = false;
+#else
+  const bool hopper = major == 9;
+#endif
+  if (major < 8 || p.heads > 65535) {
+    return {cudaErrorInvalidValue, "probe: GPUs from compute capability 8.0 on"};
+  }
+  if (hopper && (!MakeTensorMap(&a.q_map, p.q, p.rows, p.heads, p.head_size, p.q_row_stride,
+                                p.q_head_stride, index::kProbeRows) ||
+                 !MakeTensorMap(&a.k_map, p.kv.k, p.kv.tokens, p.kv_heads, p.head_size,
+                                p.kv.row_stride, p.kv.head_stride, kProbeGroup))) {
     return {cudaErrorInvalidValue, "probe: the driver refused a tensor map"};
   }
   switch (p.head_size) {
     case 64:
-      return ProbeOf<64>(p, a);
+      return ProbeOf<64>(p, a, hopper);
     case 96:
-      return ProbeOf<96>(p, a);
+      return ProbeOf<96>(p, a, hopper);
     case 128:
-      return ProbeOf<128>(p, a);
+      return ProbeOf<128>(p, a, hopper);
     default:
       return {cudaErrorInvalidValue, "probe: head sizes are 64, 96 and 128"};
   }

@@ -13,8 +13,11 @@
 namespace longsight::cuda {
 
 struct ProbeArguments {
-  CUtensorMap q_map;  // boxes of 64 rows
+  CUtensorMap q_map;  // Hopper only, as the next: boxes of 64 rows
   CUtensorMap k_map;  // boxes of 16 keys
+  const __nv_bfloat16* q;
+  const __nv_bfloat16* k;
+  int64_t q_row_stride, q_head_stride, k_row_stride, k_head_stride;
   ProbePlan plan;
   int32_t heads, group, rows, tokens;
   float scale;
@@ -194,6 +197,19 @@ struct ProbeSumLines {
   }
 };
 
+// Keys that are none, and the causal corner: a warp's 16 keys from `key` on.
+__device__ inline void MaskProbe(const ProbeArguments& p, int32_t key, int32_t first_row,
+                                 float (&scores)[32]) {
+  if (key >= 0 && key + kProbeGroup - 1 <= first_row) return;
+  const int lane = threadIdx.x % 32;
+#pragma unroll
+  for (int n = 0; n < 32; ++n) {
+    const int32_t at = key + lane / 4 + 8 * (n / 2 % 2);
+    const int32_t row = first_row + n / 4 * 8 + lane % 4 * 2 + n % 2;
+    if (at < 0 || at > row || at >= p.tokens) scores[n] = -INFINITY;
+  }
+}
+
 template <int kHeadSize, class Pass>
 __global__ void __launch_bounds__(kProbeThreads, 1)
     ProbeKernel(const __grid_constant__ ProbeArguments p) {
@@ -272,15 +288,7 @@ __global__ void __launch_bounds__(kProbeThreads, 1)
     Pin(scores);
     __syncwarp();
     if (lane == 0) BarrierArrive(empty(stage));
-    // Keys that are none, and the causal corner.
-    if (key < 0 || key + kProbeGroup - 1 > first_row) {
-#pragma unroll
-      for (int n = 0; n < 32; ++n) {
-        const int32_t at = key + lane / 4 + 8 * (n / 2 % 2);
-        const int32_t row = first_row + n / 4 * 8 + lane % 4 * 2 + n % 2;
-        if (at < 0 || at > row || at >= p.tokens) scores[n] = -INFINITY;
-      }
-    }
+    MaskProbe(p, key, first_row, scores);
     pass.Take(p, scores, key, head);
   }
   pass.Finish(p, slice * kProbeWarps + quarter, head, key);
