@@ -148,7 +148,7 @@ struct ChooseLinesParams {
   int64_t probe_rows;
   const float* columns;  // of Probe
   float* bands;          // of Probe; changed
-  double recall_floor;   // <= 0: no guard
+  double recall_floor;   // of every head, 0: no guard; below 0: each pattern's own
   Lines lines;           // written, but for `blocks`
   HeadReport* reports;   // [heads]
   CUstream_st* stream;

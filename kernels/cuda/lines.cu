@@ -22,6 +22,7 @@ constexpr int kMostExplained = 128;
 
 struct PatternOfHead {
   int32_t kind, a, b;
+  double recall_floor;
 };
 
 struct ChooseArguments {
@@ -30,7 +31,6 @@ struct ChooseArguments {
   int64_t first_position, rows;
   const float* columns;
   float* bands;
-  double recall_floor;
   Lines lines;
   HeadReport* reports;
 };
@@ -84,7 +84,7 @@ class HeadChoice {
         if (AShape(pattern)) return;
         pattern = {static_cast<int32_t>(index::kDefaultPattern.kind),
                    static_cast<int32_t>(index::kDefaultPattern.a),
-                   static_cast<int32_t>(index::kDefaultPattern.b)};
+                   static_cast<int32_t>(index::kDefaultPattern.b), pattern.recall_floor};
         break;
       case index::PatternKind::kVerticalSlash:
         break;
@@ -124,7 +124,7 @@ class HeadChoice {
     }
     const double recall = Recall(cover);
     first_pairs_ = pairs;
-    if (p_.recall_floor > 0 && recall < p_.recall_floor) return false;
+    if (pattern.recall_floor > 0 && recall < pattern.recall_floor) return false;
     Report({pattern.kind, pattern.a, 0, 1}, pairs, 0, recall);
     return true;
   }
@@ -155,7 +155,7 @@ class HeadChoice {
       const HeadCover cover = {first_keys, columns, bands, columns_, bands_};
       const double pairs = Area(cover), recall = Recall(cover);
       if (first_pairs_ < 0) first_pairs_ = pairs;
-      const bool enough = p_.recall_floor <= 0 || recall >= p_.recall_floor;
+      const bool enough = pattern.recall_floor <= 0 || recall >= pattern.recall_floor;
       const bool too_many = pairs > kDenseFrom * dense_pairs_;
       if (enough && !too_many) {
         return Report(
@@ -320,7 +320,8 @@ Launched ChooseLines(const ChooseLinesParams& p) {
     const index::HeadPattern& pattern = p.patterns[head];
     a.patterns[head] = {static_cast<int32_t>(pattern.kind),
                         static_cast<int32_t>(index::Within(pattern.a, 0, INT32_MAX / 2)),
-                        static_cast<int32_t>(index::Within(pattern.b, 0, INT32_MAX / 2))};
+                        static_cast<int32_t>(index::Within(pattern.b, 0, INT32_MAX / 2)),
+                        p.recall_floor >= 0 ? p.recall_floor : pattern.recall_floor};
   }
   a.heads = static_cast<int32_t>(p.heads);
   a.tokens = static_cast<int32_t>(tokens);
@@ -330,7 +331,6 @@ Launched ChooseLines(const ChooseLinesParams& p) {
   a.rows = p.rows;
   a.columns = p.columns;
   a.bands = p.bands;
-  a.recall_floor = p.recall_floor;
   a.lines = p.lines;
   a.reports = p.reports;
   ChooseKernel<<<static_cast<unsigned>(p.heads), kLineThreads, 0, p.stream>>>(a);
