@@ -53,6 +53,7 @@ class Decoder {
   void ComputeLogits(const Chunk& chunk, int64_t first_row, int64_t rows, float* logits);
   void Score(const Chunk& chunk);
 
+  std::vector<KvRun> Runs(const Chunk& chunk, int64_t layer, int64_t oldest) const;
   bool IsSparse(const Chunk& chunk, int64_t layer) const;
   void AttendSparse(const Chunk& chunk, int64_t layer, int64_t first_query);
   // The rows from `first_query` on, without patterns; `runs` becomes its K and V.

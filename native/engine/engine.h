@@ -26,7 +26,7 @@ enum class Precision {
 };
 
 struct EngineOptions {
-  std::string device = "auto";  // "auto" or "cpu"
+  std::string device = "auto";  // "auto", "cpu", "cuda" or "cuda:N"
   int threads = 0;              // 0: all processors
   Precision precision = Precision::kBf16;
 };
@@ -60,7 +60,7 @@ struct GenerateResult {
 // run beside them.
 class Engine {
  public:
-  // Throws Error: see LoadModel; kDeviceUnavailable for a device that is not compiled in.
+  // Throws Error: see LoadModel; kDeviceUnavailable for a device that is not there.
   static std::unique_ptr<Engine> Load(const std::string& model_dir, const EngineOptions& options);
   Engine(Model model, std::unique_ptr<Backend> backend, Precision precision);
 
@@ -100,8 +100,6 @@ class Engine {
  private:
   void CheckTokens(const KvState& base, std::span<const uint32_t> tokens, int64_t new_tokens,
                    int64_t chunk_tokens, ErrorCode too_long) const;
-  // What the backend keeps for itself at that length.
-  int64_t Scratch(int64_t context_tokens) const;
   // Checks that it fits, with `more_bytes` beside it.
   std::shared_ptr<KvSegment> NewSegment(const KvState& base, int64_t capacity, int64_t chunk_tokens,
                                         int64_t more_bytes = 0);

@@ -3,10 +3,10 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
-#include "engine/anonymous_memory.h"
 #include "engine/dtype.h"
 
 namespace longsight {
@@ -27,9 +27,10 @@ struct KvLayout {
 // Storage: [layer][K, V][capacity][kv_heads][head_size].
 class KvSegment {
  public:
-  // For tokens at absolute positions [first_position, first_position + capacity). Throws
-  // Error(kNotEnoughMemory).
-  KvSegment(const KvLayout& layout, int64_t first_position, int64_t capacity, KvAccount account);
+  // For tokens at absolute positions [first_position, first_position + capacity), in `storage` of
+  // capacity * bytes_per_token(), wherever that lies.
+  KvSegment(const KvLayout& layout, int64_t first_position, int64_t capacity,
+            std::shared_ptr<std::byte> storage, KvAccount account);
   ~KvSegment();
   KvSegment(const KvSegment&) = delete;
   KvSegment& operator=(const KvSegment&) = delete;
@@ -53,14 +54,14 @@ class KvSegment {
 
  private:
   std::byte* Row(int64_t plane, int64_t token) const {
-    return storage_.data() + (plane * capacity_ + token) * layout_.row_bytes();
+    return storage_.get() + (plane * capacity_ + token) * layout_.row_bytes();
   }
 
   KvLayout layout_;
   int64_t first_position_;
   int64_t capacity_;
   int64_t tokens_ = 0;
-  AnonymousMemory storage_;
+  std::shared_ptr<std::byte> storage_;
   KvAccount account_;
 };
 

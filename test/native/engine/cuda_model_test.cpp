@@ -1,0 +1,169 @@
+// Whole models on the GPU against the exact CPU engine: logits of the models in test/golden,
+// however the tokens are brought in.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "check.h"
+#include "engine/engine.h"
+#include "reference/tensor_reader.h"
+
+namespace longsight::test {
+namespace {
+
+// CTest's SKIP_RETURN_CODE of this program.
+constexpr int kNoDevice = 77;
+const std::atomic<bool> kNever{false};
+const ForwardProgress kSilent = [](int64_t) {};
+
+// bf16 keeps 8 bits, and a few dozen roundings stand between a token and its logits: their error,
+// as a share of the logits' size, over all of them and at the worst.
+constexpr double kMean = 0.02;
+constexpr double kWorst = 0.08;
+
+class CudaModel {
+ public:
+  CudaModel(const std::string& root, const std::string& name)
+      : name_(name),
+        gpu_(Engine::Load(root + "/" + name, {.device = "cuda:0"})),
+        cpu_(Engine::Load(root + "/" + name,
+                          {.device = "cpu", .threads = 2, .precision = Precision::kF32})) {
+    const auto golden = reference::ReadTensors(root + "/" + name + "/golden.safetensors");
+    for (const double id : golden.at("input_ids").values) {
+      tokens_.push_back(static_cast<uint32_t>(id));
+    }
+  }
+
+  void RunAll() {
+    for (const int64_t chunk : {160, 64, 7, 1}) {
+      for (const int64_t count : {1, 5, 63, 160}) {
+        Compare(gpu_->Logits({}, Tokens(0, count), chunk, kNever), count,
+                "prompt in chunks of " + std::to_string(chunk));
+      }
+    }
+    StepByStep();
+    ForksAndViews();
+    Generates();
+    std::printf("%s: worst error %.4f, mean %.4f of the logits' size\n", name_.c_str(), worst_,
+                mean_);
+  }
+
+ private:
+  std::span<const uint32_t> Tokens(int64_t begin, int64_t end) const {
+    return std::span(tokens_).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+  }
+
+  // Against the CPU's logits after the first `count` tokens.
+  void Compare(const std::vector<float>& logits, int64_t count, const std::string& how) {
+    if (!exact_.contains(count)) exact_[count] = cpu_->Logits({}, Tokens(0, count), 160, kNever);
+    const std::vector<float>& exact = exact_[count];
+    double error = 0, size = 0, worst = 0, largest = 0;
+    for (size_t i = 0; i < exact.size(); ++i) {
+      const double e = static_cast<double>(exact[i]), d = static_cast<double>(logits[i]) - e;
+      error += d * d;
+      size += e * e;
+      worst = std::max(worst, std::abs(d));
+      largest = std::max(largest, std::abs(e));
+    }
+    const double mean = std::sqrt(error / size);
+    mean_ = std::max(mean_, mean);
+    worst_ = std::max(worst_, worst / largest);
+    // Written so that NaN fails.
+    CHECK_WITH(mean <= kMean && worst <= kWorst * largest,
+               name_ + ", " + how + ", " + std::to_string(count) + " tokens: off by " +
+                   std::to_string(mean) + " on average, " + std::to_string(worst / largest) +
+                   " at the worst");
+  }
+
+  // Each token in a segment of its own: the longest list of segments.
+  void StepByStep() {
+    KvState state;
+    for (int64_t position = 0; position < 160; ++position) {
+      const auto token = Tokens(position, position + 1);
+      if (position % 40 == 39) {
+        Compare(gpu_->Logits(state, token, 1, kNever), position + 1, "step by step");
+      }
+      state = gpu_->Prefill(state, token, 1, kNever, kSilent);
+    }
+    CHECK(state.token_count() == 160);
+  }
+
+  void ForksAndViews() {
+    const KvState prefix = gpu_->Prefill({}, Tokens(0, 100), 32, kNever, kSilent);
+    const std::vector<uint32_t> other(20, 5);
+    const KvState detour = gpu_->Prefill(prefix, other, 20, kNever, kSilent);
+    const KvState longer = gpu_->Prefill(prefix, Tokens(100, 140), 40, kNever, kSilent);
+    Compare(gpu_->Logits(longer, Tokens(140, 157), 64, kNever), 157, "forked");
+    Compare(gpu_->Logits(longer.View(120), Tokens(120, 129), 64, kNever), 129, "view");
+    Compare(gpu_->Logits(detour.View(100), Tokens(100, 101), 64, kNever), 101, "view back");
+    const int64_t held = 100 + 20 + 40;
+    CHECK(gpu_->kv_bytes() == held * gpu_->kv_layout().bytes_per_token());
+  }
+
+  void Generates() {
+    GenerateOptions options;
+    options.max_tokens = 8;
+    options.chunk_tokens = 64;
+    const GenerateResult first = gpu_->Generate({}, tokens_, options, kNever, [](uint32_t) {});
+    const KvState prefix = gpu_->Prefill({}, Tokens(0, 130), 50, kNever, kSilent);
+    const GenerateResult second =
+        gpu_->Generate(prefix, Tokens(130, 160), options, kNever, [](uint32_t) {});
+    CHECK(first.tokens.size() == 8 && second.tokens.size() == 8);
+    // What was sampled is what the CPU's logits rank highest, or as good as that.
+    const std::vector<float> exact = cpu_->Logits({}, tokens_, 160, kNever);
+    const float best = *std::max_element(exact.begin(), exact.end());
+    for (const GenerateResult* result : {&first, &second}) {
+      CHECK_WITH(exact[result->tokens[0]] >= best - static_cast<float>(kWorst) * std::abs(best),
+                 name_ + ": sampled a token that the CPU ranks low");
+    }
+  }
+
+  std::string name_;
+  std::unique_ptr<Engine> gpu_, cpu_;
+  std::vector<uint32_t> tokens_;
+  std::map<int64_t, std::vector<float>> exact_;
+  double worst_ = 0, mean_ = 0;
+};
+
+// The GPU or, where there is none, the reason.
+bool HasDevice() {
+  try {
+    const auto backend = MakeCudaBackend(0);
+    std::printf("%s (%s), %.1f GiB free of %.1f\n", backend->device_name().c_str(),
+                backend->instruction_set().c_str(),
+                static_cast<double>(backend->available_bytes()) / (1 << 30),
+                static_cast<double>(backend->device_bytes()) / (1 << 30));
+    return true;
+  } catch (const Error& error) {
+    std::printf("skipped: %s\n", error.what());
+    return false;
+  }
+}
+
+void Refusals(const std::string& model) {
+  CHECK_ERROR(ErrorCode::kDeviceUnavailable, "cuda:99",
+              [&] { Engine::Load(model, {.device = "cuda:99"}); });
+  CHECK_ERROR(ErrorCode::kDeviceUnavailable, "bf16",
+              [&] { Engine::Load(model, {.device = "cuda:0", .precision = Precision::kF32}); });
+  CHECK(Engine::Load(model, {.device = "auto"})->backend().device() == "cuda:0");
+  const auto backend = MakeCudaBackend(0);
+  CHECK_ERROR(ErrorCode::kNotEnoughMemory, "for the KV cache",
+              [&] { backend->Allocate(backend->device_bytes() + 1, "the KV cache"); });
+  // A refusal is no lasting harm.
+  CHECK(backend->Allocate(1 << 20, "a test") != nullptr);
+}
+
+}  // namespace
+}  // namespace longsight::test
+
+// cuda_model_test DIR NAME...
+int main(int argc, char** argv) {
+  using namespace longsight::test;
+  if (!HasDevice()) return kNoDevice;
+  Refusals(std::string(argv[1]) + "/" + argv[2]);
+  for (int i = 2; i < argc; ++i) CudaModel(argv[1], argv[i]).RunAll();
+  return Finish("cuda_model_test");
+}
