@@ -13,6 +13,8 @@ export interface NativeModel {
     weightsBytes: number;
     kvBytesPerToken: number;
     device: string;
+    deviceName: string;
+    deviceBytes: number;
     instructionSet: string;
     threads: number;
     endTokenIds: number[];

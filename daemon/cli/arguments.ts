@@ -1,12 +1,14 @@
 /** The command line as a tagged union. Every mistake is told with what would have been right. */
 import { parseArgs } from "node:util";
 import { Failure } from "../failure/failure.ts";
+import { deviceName, type DeviceName } from "../protocol/device.ts";
 import { limits } from "../protocol/limits.ts";
 import { prefillModes } from "../protocol/prefill.ts";
 import type { TargetArguments } from "./target.ts";
 
 export interface AskArguments extends TargetArguments {
   readonly kind: "ask";
+  readonly device: DeviceName | undefined;
   /** Null: interactive, or one question per line of standard input. */
   readonly question: string | null;
   readonly maxTokens: number | undefined;
@@ -15,6 +17,7 @@ export interface AskArguments extends TargetArguments {
 
 export interface BenchArguments extends TargetArguments {
   readonly kind: "bench";
+  readonly device: DeviceName | undefined;
   readonly json: boolean;
 }
 
@@ -30,7 +33,7 @@ export type Command =
   | { readonly kind: "help" }
   | { readonly kind: "version" };
 
-const targetOptions = ["repo", "model", "context", "prefill", "patterns", "recall-floor"];
+const targetOptions = ["repo", "model", "context", "prefill", "patterns", "recall-floor", "device"];
 
 /** The options of each command; an option of another command is a mistake, not ignored. */
 const optionsOf: Readonly<Record<string, readonly string[]>> = {
@@ -73,6 +76,7 @@ export function readArguments(args: readonly string[]): Command {
     patterns: values.patterns,
     recallFloor: share("recall-floor", values["recall-floor"]),
   };
+  const device = readDevice(values.device);
   if (command !== "ask" && command !== "model" && rest.length > 0) {
     throw mistake(`"longsight ${command}" takes no argument, but got "${rest.join(" ")}".`);
   }
@@ -81,10 +85,10 @@ export function readArguments(args: readonly string[]): Command {
       const maxTokens = integer("max-tokens", values["max-tokens"], 1, limits.maxAnswerTokens);
       const question = rest.join(" ").trim();
       if (rest.length > 0 && question === "") throw mistake("The question is empty.");
-      return { kind: "ask", ...target, question: question === "" ? null : question, maxTokens, json };
+      return { kind: "ask", ...target, device, question: question === "" ? null : question, maxTokens, json };
     }
     case "bench":
-      return { kind: "bench", ...target, json };
+      return { kind: "bench", ...target, device, json };
     case "status":
       return { kind: "status", json };
     case "model":
@@ -111,6 +115,7 @@ function parse(args: readonly string[]) {
         prefill: { type: "string" },
         patterns: { type: "string" },
         "recall-floor": { type: "string" },
+        device: { type: "string" },
         "max-tokens": { type: "string" },
         json: { type: "boolean" },
         // Language clients add it to the command of a stdio server.
@@ -142,6 +147,13 @@ function choice<Choice extends string>(
   const chosen = choices.find((one) => one === text);
   if (chosen === undefined) throw mistake(`--${name} takes one of ${choices.join(", ")}, not "${text}".`);
   return chosen;
+}
+
+function readDevice(text: string | undefined): DeviceName | undefined {
+  if (text === undefined) return undefined;
+  const name = deviceName(text);
+  if (name === undefined) throw mistake(`--device takes auto, cpu, cuda or cuda:N, not "${text}".`);
+  return name;
 }
 
 function share(name: string, text: string | undefined): number | undefined {

@@ -41,6 +41,8 @@ Options of ask and bench:
   --prefill MODE    auto (default), sparse or dense: whether full attention may leave out what weighs little
   --patterns FILE   head patterns of the sparse prefill; default: the model's own, else a safe one
   --recall-floor N  attention that each head must keep, 0 to 1 (0: no guard; default: as the patterns say, else 0.95)
+  --recall-floor N  attention that each head must keep, 0 to 1 (default 0.95; 0 turns the guard off)
+  --device NAME     auto, cpu, cuda or cuda:N, for the daemon that this starts; default: $LONGSIGHT_DEVICE, else auto
   --json            print one JSON object instead of text
 
 Options of ask:

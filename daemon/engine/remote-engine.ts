@@ -43,10 +43,7 @@ export class RemoteEngine implements Engine {
     });
   }
 
-  async load(
-    modelDir: string,
-    options: { device: "auto" | "cpu" | `cuda${string}`; threads?: number },
-  ): Promise<ModelInfo> {
+  async load(modelDir: string, options: Parameters<Engine["load"]>[1]): Promise<ModelInfo> {
     return this.#call("load", { modelDir, device: options.device, threads: options.threads ?? 0 });
   }
 

@@ -22,6 +22,7 @@ export * from "./base.ts";
 export * from "./cache.ts";
 export * from "./commands.ts";
 export * from "./context.ts";
+export * from "./device.ts";
 export * from "./errors.ts";
 export * from "./limits.ts";
 export * from "./message.ts";

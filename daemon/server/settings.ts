@@ -2,6 +2,7 @@
 import os from "node:os";
 import path from "node:path";
 import { Failure } from "../failure/failure.ts";
+import { deviceName, type DeviceName } from "../protocol/device.ts";
 import { defaultIdleTimes, type IdleTimes } from "./idle-watch.ts";
 
 export interface Settings {
@@ -11,7 +12,7 @@ export interface Settings {
   readonly defaultModel: string;
   /** Tokens by content hash. */
   readonly cacheDir: string;
-  readonly device: "auto" | "cpu" | `cuda${string}`;
+  readonly device: DeviceName;
   /** 0: all cores. */
   readonly threads: number;
 }
@@ -45,10 +46,9 @@ function number(env: NodeJS.ProcessEnv, name: string, pattern: RegExp): number |
   return Number(text);
 }
 
-function device(text: string | undefined): Settings["device"] {
-  if (text === undefined || text === "" || text === "auto") return "auto";
-  if (text === "cpu") return text;
-  const cuda = /^cuda(:\d+)?$/.exec(text);
-  if (cuda) return `cuda${cuda[1] ?? ""}`;
+function device(text: string | undefined): DeviceName {
+  if (text === undefined || text === "") return "auto";
+  const name = deviceName(text);
+  if (name !== undefined) return name;
   throw new Failure("invalid-argument", `LONGSIGHT_DEVICE=${text} is none of auto, cpu, cuda, cuda:N.`);
 }

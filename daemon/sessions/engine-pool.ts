@@ -3,6 +3,7 @@
  */
 import type { Engine, ModelInfo } from "../engine/engine.ts";
 import { toFailure } from "../failure/failure.ts";
+import type { DeviceName } from "../protocol/device.ts";
 import type { EngineState } from "../protocol/status.ts";
 
 /** An engine with its model. `alive` is false from its death or disposal on; its KV states are gone then. */
@@ -15,7 +16,7 @@ export interface LoadedEngine {
 
 export interface EnginePoolOptions {
   readonly startEngine: () => Engine;
-  readonly device: "auto" | "cpu" | `cuda${string}`;
+  readonly device: DeviceName;
   /** 0: all cores. */
   readonly threads: number;
   readonly onDied: (modelDir: string, reason: string) => void;
@@ -52,7 +53,7 @@ export class EnginePool {
     const [loaded] = this.#loaded.values();
     if (loaded) {
       const { modelDir: model, info, engine } = loaded;
-      const { architecture, device, instructionSet, threads, maxContextTokens } = info;
+      const { architecture, device, deviceName, deviceBytes, instructionSet, threads, maxContextTokens } = info;
       const memory = await engine.memory().catch(() => ({ peakBytes: 0, kvBytes: 0 }));
       const { peakBytes: peakMemoryBytes, kvBytes } = memory;
       return {
@@ -60,6 +61,8 @@ export class EnginePool {
         model,
         architecture,
         device,
+        deviceName,
+        deviceBytes,
         instructionSet,
         threads,
         maxContextTokens,

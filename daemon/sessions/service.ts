@@ -14,6 +14,7 @@ import type {
   StatusResult,
   Target,
 } from "../protocol/index.ts";
+import type { DeviceName } from "../protocol/device.ts";
 import { limits } from "../protocol/limits.ts";
 import { abortable } from "./abortable.ts";
 import { answerQuestion } from "./answer-question.ts";
@@ -38,7 +39,8 @@ export interface ServiceOptions {
   readonly cacheDir: string | null;
   readonly logFile: string;
   readonly version: string;
-  readonly device: "auto" | "cpu" | `cuda${string}`;
+  /** What engines are asked to compute on. */
+  readonly device: DeviceName;
   readonly threads: number;
   readonly startEngine: () => Engine;
   readonly log: { info(text: string): void; error(text: string, cause?: unknown): void };
@@ -147,6 +149,7 @@ export class LongsightService {
       uptimeMs: Date.now() - this.#startedAt,
       socket: this.#address,
       logFile: this.#options.logFile,
+      device: this.#options.device,
       connections: this.#connectionCount(),
       runningRequests: this.#scheduler.isRunning ? 1 : 0,
       queuedRequests: this.#scheduler.waitingCount,

@@ -148,6 +148,7 @@ class OpenedBlasLt final : public BlasLt {
       if (status == 0) status = f_.preference_set(preference, attribute, &value, sizeof value);
     };
     set(blas::kMaxWorkspace, static_cast<uint64_t>(workspace_ == nullptr ? 0 : kWorkspaceBytes));
+    set(blas::kReductionSchemes, blas::kExactReductions);
     set(blas::kAlignmentA, AlignmentOf(p.w));
     set(blas::kAlignmentB, AlignmentOf(p.x));
     set(blas::kAlignmentC, AlignmentOf(p.y));

@@ -23,11 +23,15 @@ inline constexpr uint32_t kEpilogueBias = 4;
 enum MatmulAttribute : int { kTransA = 3, kEpilogue = 7, kBiasPointer = 8, kBiasType = 26 };
 enum PreferenceAttribute : int {
   kMaxWorkspace = 1,
+  kReductionSchemes = 3,
   kAlignmentA = 5,
   kAlignmentB = 6,
   kAlignmentC = 7,
   kAlignmentD = 8,
 };
+
+// Sums of split products in place or in fp32; not in the type of a bf16 result.
+inline constexpr uint32_t kExactReductions = 1 | 2;
 
 struct Algorithm {
   uint64_t data[8];

@@ -139,6 +139,8 @@ class Backend {
   virtual int64_t sparse_bytes(const DecoderSpec& spec, int64_t rows, int64_t tokens) const = 0;
   // logits[vocabulary], on the host, = x[1, hidden] * head^T. Waits.
   virtual void Logits(const Linear& head, ConstRows x, float* logits) = 0;
+  // y[n] = x[n], from the host. Has been read when this returns.
+  virtual void Upload(const float* x, int64_t n, Rows y) = 0;
   // Until all that was called is done. Throws Error(kEngineDied) when the device failed.
   virtual void Wait() = 0;
 };

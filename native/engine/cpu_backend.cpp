@@ -200,6 +200,8 @@ class CpuBackend final : public Backend {
     Multiply(head, x, 1, {logits, DType::kF32, head.weight.shape[0]}, Accumulate::kOverwrite);
   }
 
+  void Upload(const float* x, int64_t n, Rows y) override { std::copy_n(x, n, Floats(y)); }
+
   void Wait() override {}
 
  private:

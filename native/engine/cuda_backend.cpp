@@ -251,6 +251,16 @@ class CudaBackend final : public Backend {
     Wait();
   }
 
+  void Upload(const float* x, int64_t n, Rows y) override {
+    const int64_t bytes = n * static_cast<int64_t>(sizeof(float));
+    const BackendMemory wide = Allocate(bytes, "an upload");
+    cuda::Staging staging;
+    Check(staging.Copy(wide.get(), x, bytes, stream_), "uploading");
+    Check(cuda::Convert({wide.get(), cuda::DType::kF32, y.data, KernelType(y.type), n, stream_}),
+          "uploading");
+    Wait();
+  }
+
   void Wait() override {
     Use();
     Check(cudaStreamSynchronize(stream_), "computing");

@@ -21,7 +21,14 @@ int CudaDevice(const std::string& device) {
   return error == std::errc() && rest == end && number >= 0 ? number : -1;
 }
 
-// A device that is named is that one or an error; `auto` is the first GPU, or else the CPU.
+void CheckChunk(int64_t chunk_tokens) {
+  if (chunk_tokens < 1) {
+    throw Error(ErrorCode::kInvalidArgument, "chunkTokens must be at least 1");
+  }
+}
+
+}  // namespace
+
 std::unique_ptr<Backend> MakeBackend(const EngineOptions& options) {
   const bool exact = options.precision == Precision::kF32;
   if (options.device == "cpu") return MakeCpuBackend(options.threads, exact);
@@ -45,14 +52,6 @@ std::unique_ptr<Backend> MakeBackend(const EngineOptions& options) {
   }
   return MakeCudaBackend(device);
 }
-
-void CheckChunk(int64_t chunk_tokens) {
-  if (chunk_tokens < 1) {
-    throw Error(ErrorCode::kInvalidArgument, "chunkTokens must be at least 1");
-  }
-}
-
-}  // namespace
 
 std::unique_ptr<Engine> Engine::Load(const std::string& model_dir, const EngineOptions& options) {
   std::unique_ptr<Backend> backend = MakeBackend(options);

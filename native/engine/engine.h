@@ -31,6 +31,10 @@ struct EngineOptions {
   Precision precision = Precision::kBf16;
 };
 
+// A device that is named is that one or an error; `auto` is the first GPU, or else the CPU. Throws
+// Error(kDeviceUnavailable).
+std::unique_ptr<Backend> MakeBackend(const EngineOptions& options);
+
 struct PrefillResult {
   KvState kv;
   PrefillReport report;

@@ -42,6 +42,7 @@ Napi::Value LoadModel(const Napi::CallbackInfo& info) {
 Napi::Value Backends(const Napi::CallbackInfo& info) {
   Napi::Array names = Napi::Array::New(info.Env());
   names.Set(uint32_t{0}, "cpu");
+  if (HasCudaBackend()) names.Set(uint32_t{1}, "cuda");
   return names;
 }
 
