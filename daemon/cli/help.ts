@@ -41,7 +41,6 @@ Options of ask and bench:
   --prefill MODE    auto (default), sparse or dense: whether full attention may leave out what weighs little
   --patterns FILE   head patterns of the sparse prefill; default: the model's own, else a safe one
   --recall-floor N  attention that each head must keep, 0 to 1 (0: no guard; default: as the patterns say, else 0.95)
-  --recall-floor N  attention that each head must keep, 0 to 1 (default 0.95; 0 turns the guard off)
   --device NAME     auto, cpu, cuda or cuda:N, for the daemon that this starts; default: $LONGSIGHT_DEVICE, else auto
   --json            print one JSON object instead of text
 
@@ -59,6 +58,7 @@ Environment:
   LONGSIGHT_RUNTIME_DIR          private folder of socket and log (default $XDG_RUNTIME_DIR/longsight)
   LONGSIGHT_CACHE_DIR            token cache (default $XDG_CACHE_HOME/longsight or ~/.cache/longsight)
   LONGSIGHT_DEVICE               auto, cpu, cuda or cuda:N; read when the daemon starts
+  LONGSIGHT_KV                   bf16 (default), or fp8 for half the memory on a GPU; read when the daemon starts
   LONGSIGHT_THREADS              threads of the engine; read when the daemon starts
   LONGSIGHT_IDLE_FREE_SECONDS    idle time after which the model's memory is freed (default 600)
   LONGSIGHT_IDLE_EXIT_SECONDS    idle time after which the daemon ends (default 1800)

@@ -15,6 +15,8 @@ export interface Settings {
   readonly device: DeviceName;
   /** 0: all cores. */
   readonly threads: number;
+  /** What keys and values are kept in. */
+  readonly kv: "bf16" | "fp8";
 }
 
 export function readSettings(env: NodeJS.ProcessEnv, packageRoot: string): Settings {
@@ -30,6 +32,7 @@ export function readSettings(env: NodeJS.ProcessEnv, packageRoot: string): Setti
     cacheDir: path.resolve(env["LONGSIGHT_CACHE_DIR"] ?? path.join(cacheHome, "longsight")),
     device: device(env["LONGSIGHT_DEVICE"]),
     threads: number(env, "LONGSIGHT_THREADS", /^\d{1,4}$/) ?? 0,
+    kv: kv(env["LONGSIGHT_KV"]),
   };
 }
 
@@ -44,6 +47,12 @@ function number(env: NodeJS.ProcessEnv, name: string, pattern: RegExp): number |
   if (!pattern.test(text))
     throw new Failure("invalid-argument", `${name}=${text} is not a number in the allowed range.`);
   return Number(text);
+}
+
+function kv(text: string | undefined): Settings["kv"] {
+  if (text === undefined || text === "" || text === "bf16") return "bf16";
+  if (text === "fp8") return text;
+  throw new Failure("invalid-argument", `LONGSIGHT_KV=${text} is neither bf16 nor fp8.`);
 }
 
 function device(text: string | undefined): DeviceName {

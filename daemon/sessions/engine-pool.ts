@@ -19,6 +19,8 @@ export interface EnginePoolOptions {
   readonly device: DeviceName;
   /** 0: all cores. */
   readonly threads: number;
+  /** What keys and values are kept in. */
+  readonly kv: "bf16" | "fp8";
   readonly onDied: (modelDir: string, reason: string) => void;
 }
 
@@ -91,7 +93,7 @@ export class EnginePool {
   readonly #starting = new Set<Engine>();
 
   async #load(modelDir: string): Promise<LoadedEngine> {
-    const { startEngine, device, threads, onDied } = this.#options;
+    const { startEngine, device, threads, kv, onDied } = this.#options;
     const engine = startEngine();
     this.#starting.add(engine);
     let loaded: LoadedEngine | null = null;
@@ -101,7 +103,7 @@ export class EnginePool {
       onDied(modelDir, reason);
     });
     try {
-      const info = await engine.load(modelDir, threads > 0 ? { device, threads } : { device });
+      const info = await engine.load(modelDir, threads > 0 ? { device, threads, kv } : { device, kv });
       loaded = { modelDir, engine, info, alive: true };
       this.#loaded.set(modelDir, loaded);
       return loaded;

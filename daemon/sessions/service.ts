@@ -42,6 +42,8 @@ export interface ServiceOptions {
   /** What engines are asked to compute on. */
   readonly device: DeviceName;
   readonly threads: number;
+  /** What engines keep keys and values in; default bf16. */
+  readonly kv?: "bf16" | "fp8";
   readonly startEngine: () => Engine;
   readonly log: { info(text: string): void; error(text: string, cause?: unknown): void };
 }
@@ -89,6 +91,7 @@ export class LongsightService {
       startEngine: options.startEngine,
       device: options.device,
       threads: options.threads,
+      kv: options.kv ?? "bf16",
       onDied: (modelDir, reason) => {
         options.log.error(`the engine with ${modelDir} died: ${reason}`);
         const message = `The engine died (${reason}); the next question starts it again.`;

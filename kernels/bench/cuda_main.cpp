@@ -89,7 +89,9 @@ class Bench {
       Decode("llama-3-8b", 1, tokens, 32, 8);
       Decode("qwen2.5-7b", 1, tokens, 28, 4);
     }
+    Decode("llama-3-8b", 1, 1000000, 32, 8, true);
     Decode("llama-3-8b", 64, 1000000, 32, 8);
+    Decode("llama-3-8b", 64, 1000000, 32, 8, true);
     Decode("llama-3-8b", 8192, 8192, 32, 8);
   }
 
@@ -186,12 +188,21 @@ class Bench {
            4.0 * kRows * kHidden, 0);
   }
 
-  void Decode(const char* name, int64_t rows, int64_t tokens, int64_t heads, int64_t kv_heads) {
+  void Decode(const char* name, int64_t rows, int64_t tokens, int64_t heads, int64_t kv_heads,
+              bool fp8 = false) {
     constexpr int64_t kHead = 128;
     const Buffer q(rows * heads * kHead * 2), out(rows * heads * kHead * 2), lse(rows * heads * 4),
         k(tokens * kv_heads * kHead * 2), v(tokens * kv_heads * kHead * 2),
         workspace(cuda::kAttentionWorkspace);
-    const cuda::KvRun run = {k.data(), v.data(), kv_heads * kHead, kHead, tokens, 0};
+    // Bits of bf16 in any case: as e4m3, and as scales, they are other numbers, but numbers.
+    const Buffer scales(tokens * kv_heads * 2);
+    cuda::CachedRun run{};
+    run.k = k.data();
+    run.v = v.data();
+    run.row_stride = kv_heads * kHead;
+    run.head_stride = kHead;
+    run.tokens = tokens;
+    run.k_scales = run.v_scales = scales.data();
     cuda::AttentionDecodeParams p{};
     p.q = q.data();
     p.q_row_stride = p.out_row_stride = heads * kHead;
@@ -203,6 +214,7 @@ class Bench {
     p.scale = 0.088388f;
     p.runs = &run;
     p.run_count = 1;
+    p.kv_type = fp8 ? cuda::DType::kE4M3 : cuda::DType::kBF16;
     p.out = out.data();
     p.lse = static_cast<float*>(lse.data());
     p.workspace = workspace.data();
@@ -212,8 +224,9 @@ class Bench {
                          static_cast<double>(rows) * static_cast<double>(rows + 1) / 2;
     const double flops = 4.0 * pairs * static_cast<double>(heads) * kHead;
     Report("attention, " + std::string(name) + ", " + std::to_string(rows) + " rows on " +
-               std::to_string(tokens),
-           ms, 4.0 * static_cast<double>(tokens * kv_heads * kHead), rows > 1 ? flops : 0);
+               std::to_string(tokens) + (fp8 ? ", fp8" : ""),
+           ms, (fp8 ? 2.03 : 4.0) * static_cast<double>(tokens * kv_heads * kHead),
+           rows > 1 ? flops : 0);
   }
 
   const cuda::DeviceInfo& info_;

@@ -11,14 +11,14 @@
 namespace longsight::cuda {
 namespace {
 
-template <int HeadSize, int RowWarps>
+template <int HeadSize, int RowWarps, bool Fp8>
 __global__ void __launch_bounds__(kAttentionThreads)
     DecodeKernel(const __grid_constant__ DecodeArgs a) {
   constexpr int kKeyWarps = 4 / RowWarps;
   constexpr int kKeys = kTileKeys / kKeyWarps;  // of a tile, for one warp
   constexpr int kRows = 16 * RowWarps;
   extern __shared__ __align__(16) unsigned char memory[];
-  Bf16* tiles = reinterpret_cast<Bf16*>(memory);  // [2 stages][K, V]
+  using Memory = TileMemory<HeadSize, Fp8>;
   const int warp = threadIdx.x / 32;
   const int kv_head = static_cast<int>(blockIdx.x % a.kv_heads);
   // The last rows see most: they start first.
@@ -28,13 +28,13 @@ __global__ void __launch_bounds__(kAttentionThreads)
   const int64_t first_row = block_row + (RowWarps > 1 ? 16 * warp : 0);
   const int first_key = RowWarps > 1 ? 0 : kKeys * warp;
 
-  const int64_t low = a.first_position + TokenOf(a, block_row);
   const int64_t last = TokenOf(a, block_row + kRows - 1);
-  const int64_t high = a.first_position + (last < a.rows ? last : a.rows - 1);
-  const bool windowed = a.window > 0;
-  const Sight sight = {windowed ? low - a.window : -1, high, windowed ? high - a.window : -1, low};
+  const Sight sight = {a.first_position + TokenOf(a, block_row),
+                       a.first_position + (last < a.rows ? last : a.rows - 1), a.window};
   const int64_t all = a.table.first_tile[a.table.count];
-  TileWalk walk = {all * split / a.splits, all * (split + 1) / a.splits, 0};
+  TileWalk walk = {static_cast<int>(all * split / a.splits),
+                   static_cast<int>(all * (split + 1) / a.splits), 0};
+
   const int64_t head_offset = kv_head * a.kv_head_stride;
 
   uint32_t q[HeadSize / 16][4];
@@ -42,31 +42,44 @@ __global__ void __launch_bounds__(kAttentionThreads)
   WarpRows<HeadSize> rows = {};
   rows.most[0] = rows.most[1] = -INFINITY;
 
-  const auto load = [&](int stage, const KeyTile& tile) {
-    Bf16* k = tiles + 2 * stage * TileShape<HeadSize>::kElements;
-    LoadTile<HeadSize>(k, k + TileShape<HeadSize>::kElements, tile, a.kv_row_stride, a.head_size);
+  float scale = 0, next_scale = 0;  // of one key or value of the tile, when they have any
+  const auto load = [&](int stage, const KeyTile& tile, float& tile_scale) {
+    const CachedRun& run = a.table.runs[tile.run];
+    auto* k = Memory::Stage(memory, stage);
+    LoadTile<HeadSize>(k, k + Memory::kStageElements, run, tile, head_offset, a.kv_row_stride,
+                       a.head_size);
+    if constexpr (Fp8) tile_scale = LoadScale(run, tile, kv_head, a.kv_heads);
   };
   KeyTile tile, next;
-  bool more = NextTile(a.table, sight, head_offset, a.kv_row_stride, walk, tile);
-  if (more) load(0, tile);
+  bool more = NextTile(a.table, sight, walk, tile);
+  if (more) load(0, tile, scale);
   CommitCopies();
   for (int stage = 0; more; stage ^= 1) {
-    more = NextTile(a.table, sight, head_offset, a.kv_row_stride, walk, next);
-    if (more) load(stage ^ 1, next);
+    more = NextTile(a.table, sight, walk, next);
+    if (more) load(stage ^ 1, next, next_scale);
     CommitCopies();
     WaitForCopies<1>();
+    if constexpr (Fp8) Memory::Scales(memory)[threadIdx.x] = scale;
     __syncthreads();
-    const Bf16* k = tiles + 2 * stage * TileShape<HeadSize>::kElements;
+    if constexpr (Fp8) {
+      const uint8_t* narrow = Memory::Stage(memory, stage);
+      WidenTile<HeadSize>(narrow, Memory::Keys(memory, stage));
+      WidenTile<HeadSize>(narrow + Memory::kStageElements, Memory::Values(memory, stage));
+      __syncthreads();
+    }
     float scores[kKeys / 8][4];
-    Scores<HeadSize, kKeys>(q, k, first_key, scores);
-    const bool whole = tile.keys == kTileKeys &&
-                       tile.position + kTileKeys - 1 <= sight.newest_for_all &&
-                       tile.position > sight.oldest_for_all;
+    Scores<HeadSize, kKeys>(q, Memory::Keys(memory, stage), first_key, scores);
+    if constexpr (Fp8) ScaleColumns<kKeys>(Memory::Scales(memory) + first_key, scores);
+    const int64_t position = tile.position(a.table);
+    const bool whole = tile.keys == kTileKeys && position + kTileKeys - 1 <= sight.first_row &&
+                       position > sight.too_old_for_some();
     if (!whole) Mask<kKeys>(a, tile, first_row, first_key, scores);
     Soften<HeadSize, kKeys>(a, rows, scores);
-    AddValues<HeadSize, kKeys>(scores, k + TileShape<HeadSize>::kElements, first_key, rows);
+    if constexpr (Fp8) ScaleColumns<kKeys>(Memory::Scales(memory) + kTileKeys + first_key, scores);
+    AddValues<HeadSize, kKeys>(scores, Memory::Values(memory, stage), first_key, rows);
     __syncthreads();
     tile = next;
+    scale = next_scale;
   }
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
@@ -89,37 +102,45 @@ struct Variant {
   int shared_bytes;
 };
 
-template <int HeadSize, int RowWarps>
+template <int HeadSize, int RowWarps, bool Fp8>
 Variant MakeVariant() {
-  constexpr int kTiles = 4 * TileShape<HeadSize>::kElements * static_cast<int>(sizeof(Bf16));
+  constexpr int kTiles = TileMemory<HeadSize, Fp8>::kBytes;
   constexpr int kMerge = 4 * 16 * (HeadSize + 2) * static_cast<int>(sizeof(float));
-  return {DecodeKernel<HeadSize, RowWarps>, 16 * RowWarps, kTiles > kMerge ? kTiles : kMerge};
+  return {DecodeKernel<HeadSize, RowWarps, Fp8>, 16 * RowWarps, kTiles > kMerge ? kTiles : kMerge};
 }
 
-template <int RowWarps>
+template <int RowWarps, bool Fp8>
 Variant VariantFor(int64_t head_size) {
-  if (head_size <= 32) return MakeVariant<32, RowWarps>();
-  if (head_size <= 64) return MakeVariant<64, RowWarps>();
-  if (head_size <= 96) return MakeVariant<96, RowWarps>();
-  return MakeVariant<128, RowWarps>();
+  if (head_size <= 32) return MakeVariant<32, RowWarps, Fp8>();
+  if (head_size <= 64) return MakeVariant<64, RowWarps, Fp8>();
+  if (head_size <= 96) return MakeVariant<96, RowWarps, Fp8>();
+  return MakeVariant<128, RowWarps, Fp8>();
 }
 
-void FillTable(const KvRun* runs, int64_t count, RunTable& table) {
+template <bool Fp8>
+Variant VariantFor(int64_t head_size, int64_t rows) {
+  return rows <= 16 ? VariantFor<1, Fp8>(head_size) : VariantFor<4, Fp8>(head_size);
+}
+
+void FillTable(const CachedRun* runs, int64_t count, RunTable& table) {
   table.count = static_cast<int>(count);
   table.first_tile[0] = 0;
   for (int i = 0; i < table.count; ++i) {
     table.runs[i] = runs[i];
-    table.first_tile[i + 1] = table.first_tile[i] + DivideUp(runs[i].tokens, kTileKeys);
+    table.first_tile[i + 1] =
+        table.first_tile[i] + static_cast<int>(DivideUp(runs[i].tokens, kTileKeys));
   }
 }
 
 }  // namespace
 
 cudaError_t AttentionDecode(const AttentionDecodeParams& p) {
-  if (p.head_size > kMaxHeadSize || p.head_size % 8 != 0) return cudaErrorInvalidValue;
+  const bool fp8 = p.kv_type == DType::kE4M3;
+  // 16 bytes at a time.
+  if (p.head_size > kMaxHeadSize || p.head_size % (fp8 ? 16 : 8) != 0) return cudaErrorInvalidValue;
   const int64_t group = p.heads / p.kv_heads;
-  const Variant variant =
-      p.rows * group <= 16 ? VariantFor<1>(p.head_size) : VariantFor<4>(p.head_size);
+  const Variant variant = fp8 ? VariantFor<true>(p.head_size, p.rows * group)
+                              : VariantFor<false>(p.head_size, p.rows * group);
   cudaError_t error = cudaFuncSetAttribute(
       variant.kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, variant.shared_bytes);
   if (error != cudaSuccess) return error;

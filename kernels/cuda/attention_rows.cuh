@@ -99,7 +99,8 @@ static __device__ __forceinline__ void Mask(const DecodeArgs& a, const KeyTile& 
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     // Relative to the tile's first key; small by the walk's choice, but for a window's far end.
-    const int64_t row = a.first_position + TokenOf(a, first_row + g + 8 * half) - tile.position;
+    const int64_t row =
+        a.first_position + TokenOf(a, first_row + g + 8 * half) - tile.position(a.table);
     const int64_t oldest = a.window > 0 ? row - a.window : -1;
 #pragma unroll
     for (int n = 0; n < Keys / 8; ++n) {
@@ -146,6 +147,21 @@ static __device__ __forceinline__ void Soften(const DecodeArgs& a, WarpRows<Head
       rows.out[d][2 * half] *= keep;
       rows.out[d][2 * half + 1] *= keep;
     }
+  }
+}
+
+// Every column by the scale of its key.
+template <int Keys>
+static __device__ __forceinline__ void ScaleColumns(const float* scales,
+                                                    float (&columns)[Keys / 8][4]) {
+  const int t = threadIdx.x % 4;
+#pragma unroll
+  for (int n = 0; n < Keys / 8; ++n) {
+    const float2 scale = *reinterpret_cast<const float2*>(scales + 8 * n + 2 * t);
+    columns[n][0] *= scale.x;
+    columns[n][1] *= scale.y;
+    columns[n][2] *= scale.x;
+    columns[n][3] *= scale.y;
   }
 }
 

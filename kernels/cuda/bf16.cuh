@@ -3,6 +3,7 @@
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
+#include <cuda_fp8.h>
 
 #include <cstdint>
 
@@ -53,6 +54,17 @@ static __device__ __forceinline__ void Store8(Bf16* target, const float (&x)[8])
 static __device__ __forceinline__ void Store8(float* target, const float (&x)[8]) {
   *reinterpret_cast<float4*>(target) = make_float4(x[0], x[1], x[2], x[3]);
   *reinterpret_cast<float4*>(target + 4) = make_float4(x[4], x[5], x[6], x[7]);
+}
+
+// Four e4m3 numbers in a word.
+static __device__ __forceinline__ void UnpackE4M3(uint32_t word, float* x) {
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const auto pair = static_cast<__nv_fp8x2_storage_t>(word >> 16 * half);
+    const float2 two = __half22float2(__half2(__nv_cvt_fp8x2_to_halfraw2(pair, __NV_E4M3)));
+    x[2 * half] = two.x;
+    x[2 * half + 1] = two.y;
+  }
 }
 
 static __device__ __forceinline__ float WarpSum(float x) {

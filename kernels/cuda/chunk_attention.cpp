@@ -36,10 +36,9 @@ struct Layout {
     columns = Place<float>(s.heads * s.tokens);
     bands = Place<float>(s.heads * bands_per_head);
     probe_lse = Place<float>(s.heads * index::kProbeRows);
-    probe_workspace =
-        Place<std::byte>(static_cast<int64_t>(ProbeWorkspaceBytes(s.heads, s.tokens)));
-    blocks_workspace = Place<std::byte>(static_cast<int64_t>(
-        ChooseBlocksWorkspaceBytes(s.heads, s.kv_heads, s.rows, s.tokens, s.head_size)));
+    probe_workspace = Place<std::byte>(static_cast<int64_t>(ProbeWorkspaceBytes(s.heads)));
+    blocks_workspace = Place<std::byte>(
+        static_cast<int64_t>(ChooseBlocksWorkspaceBytes(s.kv_heads, s.tokens, s.head_size)));
     reports = Place<HeadReport>(s.heads);
     next_task = Place<int32_t>(1);
     lines.heads = Place<HeadLines>(s.heads);
@@ -76,27 +75,48 @@ Layout LayoutOf(const SparseChunkParams& p) {
 
 Launched Of(cudaError_t error, const char* what) { return {static_cast<int>(error), what}; }
 
+bool NeedsGather(const SparseChunkParams& p) {
+  return p.run_count > 1 || p.kv_type == DType::kE4M3;
+}
+
 // One run of all tokens: the only one there is, or what Gather makes.
 KvRun WholeRun(const SparseChunkParams& p, const Layout& layout) {
-  if (p.run_count == 1) return p.runs[0];
+  if (!NeedsGather(p)) return p.runs[0];
   return {layout.keys,       layout.values,  p.shape.kv_heads * p.shape.head_size,
           p.shape.head_size, p.shape.tokens, 0};
 }
 
-// The kernels read one run. Copying it together costs a few milliseconds at a million tokens.
-Launched Gather(const SparseChunkParams& p, const Layout& layout) {
-  if (p.run_count == 1) return {};
-  for (int64_t i = 0; i < p.run_count; ++i) {
-    const KvRun& run = p.runs[i];
-    const int64_t row_bytes = run.row_stride * 2;
-    const auto bytes = static_cast<size_t>(run.tokens * row_bytes);
-    const int64_t at = run.first_position * row_bytes;
-    cudaError_t error =
-        cudaMemcpyAsync(layout.keys + at, run.k, bytes, cudaMemcpyDeviceToDevice, p.stream);
-    if (error == cudaSuccess) {
-      error = cudaMemcpyAsync(layout.values + at, run.v, bytes, cudaMemcpyDeviceToDevice, p.stream);
+// `tokens` of a run, from its token `first` on, as bf16 at `keys` and `values`.
+Launched CopyRun(const CachedRun& run, int64_t first, int64_t tokens, DType type, int64_t kv_heads,
+                 int64_t head_size, void* keys, void* values, cudaStream_t stream) {
+  const auto copy = [&](const void* from, const void* scales, void* to) {
+    const int64_t row = kv_heads * head_size;
+    if (type == DType::kBF16) {
+      return cudaMemcpyAsync(to, static_cast<const std::byte*>(from) + first * row * 2,
+                             static_cast<size_t>(tokens * row * 2), cudaMemcpyDeviceToDevice,
+                             stream);
     }
-    if (error != cudaSuccess) return Of(error, "gathering keys and values");
+    return Dequantize({static_cast<const std::byte*>(from) + first * row,
+                       static_cast<const std::byte*>(scales) + first * kv_heads * 2, to, tokens,
+                       kv_heads, head_size, stream});
+  };
+  cudaError_t error = copy(run.k, run.k_scales, keys);
+  if (error == cudaSuccess) error = copy(run.v, run.v_scales, values);
+  return Of(error, "gathering keys and values");
+}
+
+// The kernels read one run of bf16. Copying it together costs a few milliseconds at a million
+// tokens.
+Launched Gather(const SparseChunkParams& p, const Layout& layout) {
+  if (!NeedsGather(p)) return {};
+  const int64_t row_bytes = p.shape.kv_heads * p.shape.head_size * 2;
+  for (int64_t i = 0; i < p.run_count; ++i) {
+    const CachedRun& run = p.runs[i];
+    const int64_t at = run.first_position * row_bytes;
+    const Launched launched =
+        CopyRun(run, 0, run.tokens, p.kv_type, p.shape.kv_heads, p.shape.head_size,
+                layout.keys + at, layout.values + at, p.stream);
+    if (!launched.ok()) return launched;
   }
   return {};
 }
@@ -127,7 +147,11 @@ Launched ChooseBlocksOfChunk(const SparseChunkParams& p, const Layout& layout, c
 
 }  // namespace
 
-Launched AttendChunk(const AttentionDecodeParams& p) {
+int64_t WidenedBytes(int64_t kv_heads, int64_t head_size) {
+  return 2 * kWidenedTokens * kv_heads * head_size * 2;
+}
+
+Launched AttendChunk(const AttentionDecodeParams& p, void* widened) {
   if (p.rows < kLeastPrefillRows || !HasPrefillKernel(p.head_size)) {
     return Of(AttentionDecode(p), "attending");
   }
@@ -145,12 +169,29 @@ Launched AttendChunk(const AttentionDecodeParams& p) {
   a.out = p.out;
   a.out_row_stride = p.out_row_stride;
   a.lse = p.lse;
+  a.next_task = static_cast<int32_t*>(p.workspace);
   a.stream = p.stream;
   for (int64_t i = 0; i < p.run_count; ++i) {
-    a.kv = p.runs[i];
-    a.merge = i > 0;
-    const Launched launched = PrefillAttention(a);
-    if (!launched.ok()) return launched;
+    const CachedRun& run = p.runs[i];
+    const bool narrow = p.kv_type == DType::kE4M3;
+    const int64_t step = narrow ? kWidenedTokens : run.tokens;
+    for (int64_t token = 0; token < run.tokens; token += step) {
+      a.kv = run;
+      if (narrow) {
+        auto* const keys = static_cast<std::byte*>(widened);
+        std::byte* const values = keys + WidenedBytes(p.kv_heads, p.head_size) / 2;
+        a.kv.k = keys;
+        a.kv.v = values;
+        a.kv.tokens = std::min(step, run.tokens - token);
+        a.kv.first_position += token;
+        const Launched copied = CopyRun(run, token, a.kv.tokens, p.kv_type, p.kv_heads, p.head_size,
+                                        keys, values, p.stream);
+        if (!copied.ok()) return copied;
+      }
+      const Launched launched = PrefillAttention(a);
+      if (!launched.ok()) return launched;
+      a.merge = true;
+    }
   }
   return {};
 }

@@ -6,9 +6,16 @@
 
 namespace longsight::cuda {
 
+// The kernels of attention.h read bf16: what is cached as e4m3 is widened for them, a part at a
+// time.
+inline constexpr int64_t kWidenedTokens = 65536;
+// Device memory for the keys and values of such a part.
+int64_t WidenedBytes(int64_t kv_heads, int64_t head_size);
+
 // Rows over all keys of `p.runs`: by the prefill kernel where there are enough of them and it knows
 // the head size, by AttentionDecode otherwise.
-Launched AttendChunk(const AttentionDecodeParams& p);
+// `widened`: WidenedBytes, or null when the type is bf16.
+Launched AttendChunk(const AttentionDecodeParams& p, void* widened);
 
 // A chunk of `rows` at the end of a context of `tokens`.
 struct SparseChunkShape {
@@ -24,8 +31,9 @@ struct SparseChunkParams {
   int64_t q_row_stride;
   int64_t first_position;
   float scale;
-  const KvRun* runs;  // host; from position 0 on, without a gap; one set of strides
+  const CachedRun* runs;  // host; from position 0 on, without a gap; one set of strides
   int64_t run_count;
+  DType kv_type;                       // kBF16 or kE4M3
   const index::HeadPattern* patterns;  // host [heads]
   double recall_floor;
   void* out;  // bf16 [rows, heads, head_size]

@@ -15,10 +15,11 @@
 
 namespace longsight::cuda {
 
-enum class DType : uint8_t { kF32, kF16, kBF16 };
+// kE4M3: keys and values alone, each token and KV head with a bf16 scale.
+enum class DType : uint8_t { kF32, kF16, kBF16, kE4M3 };
 
-// y[rows, out] = x[rows, in] * w[out, in]^T + bias[out]; `add`: y += that instead. x, w bf16; y and
-// bias fp32 or bf16.
+// y[rows, out] = x[rows, in] * w[out, in]^T + bias[out]; `add`: y += that instead, where y is
+// fp32. x, w bf16; y and bias fp32 or bf16.
 struct MatmulParams {
   const void* x;
   int64_t x_stride;
@@ -97,6 +98,32 @@ struct EmbedParams {
 };
 cudaError_t Embed(const EmbedParams& p);
 
+// Cached tokens of one type. Scales are [tokens, kv_heads], bf16, when the type is kE4M3.
+struct CachedRun : KvRun {
+  const void* k_scales = nullptr;
+  const void* v_scales = nullptr;
+};
+
+// y = x[rows, heads, head_size] in e4m3, with the scale that uses its range: bf16 [rows, heads]. x
+// bf16, contiguous, as y is.
+struct QuantizeParams {
+  const void* x;
+  void* y;
+  void* scales;
+  int64_t rows, heads, head_size;
+  cudaStream_t stream = nullptr;
+};
+cudaError_t Quantize(const QuantizeParams& p);
+// And back: x bf16 of y and its scales.
+struct DequantizeParams {
+  const void* y;
+  const void* scales;
+  void* x;
+  int64_t rows, heads, head_size;
+  cudaStream_t stream = nullptr;
+};
+cudaError_t Dequantize(const DequantizeParams& p);
+
 // The longest head that AttentionDecode takes; any multiple of 8 up to it.
 inline constexpr int64_t kMaxHeadSize = 128;
 
@@ -112,8 +139,9 @@ struct AttentionDecodeParams {
   int64_t first_position;
   int64_t window = 0;
   float scale;
-  const KvRun* runs;  // host; ascending positions; one set of strides
+  const CachedRun* runs;  // host; ascending positions; one set of strides, which kE4M3 has none of
   int64_t run_count;
+  DType kv_type;  // kBF16 or kE4M3
   void* out;
   int64_t out_row_stride;
   float* lse;       // [rows, heads]

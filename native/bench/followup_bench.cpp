@@ -29,6 +29,7 @@ constexpr const char* kUsage =
     "  --cached N,N,...  tokens in the cache (default 131072)\n"
     "  --question N      tokens of the question (default 64)\n"
     "  --decode N        tokens decoded after the first (default 32)\n"
+    "  --kv TYPE         bf16 (default) or fp8, on a GPU\n"
     "  --device NAME     auto, cpu, cuda or cuda:N (default auto)\n";
 
 struct Options {
@@ -37,6 +38,7 @@ struct Options {
   int64_t question = 64;
   int64_t decode = 32;
   std::string device = "auto";
+  KvType kv = KvType::kBf16;
   bool help = false;
 };
 
@@ -59,6 +61,10 @@ Options Parse(int argc, char** argv) {
       options.question = ParseNumber(name, argv[++i]);
     } else if (name == "--decode") {
       options.decode = ParseNumber(name, argv[++i]);
+    } else if (name == "--kv") {
+      const std::string type = argv[++i];
+      if (type != "bf16" && type != "fp8") throw std::invalid_argument("--kv: bf16 or fp8");
+      options.kv = type == "fp8" ? KvType::kFp8 : KvType::kBf16;
     } else if (name == "--device") {
       options.device = argv[++i];
     } else {
@@ -74,9 +80,9 @@ Options Parse(int argc, char** argv) {
 KvState RandomCache(Engine& engine, Backend& backend, int64_t tokens) {
   const KvLayout& layout = engine.kv_layout();
   const DecoderSpec& spec = engine.model().spec;
-  auto segment = std::make_shared<KvSegment>(
-      layout, 0, tokens, backend.Allocate(tokens * layout.bytes_per_token(), "the KV cache"),
-      std::make_shared<std::atomic<int64_t>>(0));
+  auto segment = std::make_shared<KvSegment>(layout, 0, tokens,
+                                             backend.Allocate(layout.bytes(tokens), "the KV cache"),
+                                             std::make_shared<std::atomic<int64_t>>(0));
   const int64_t rows = backend.block_rows();
   const BackendMemory memory =
       backend.Allocate(rows * spec.hidden * DTypeBytes(DType::kF32), "embeddings");
@@ -86,12 +92,16 @@ KvState RandomCache(Engine& engine, Backend& backend, int64_t tokens) {
     ids[i] = static_cast<uint32_t>((i * 7919) % static_cast<uint64_t>(spec.vocabulary));
   }
   backend.Embed(engine.model().embedding, ids.data(), rows, embedded);
+  const Rows kv = embedded.InRowsOf(layout.row_elements());
   const int64_t at_once = rows * spec.hidden / layout.row_elements();
   for (int64_t layer = 0; layer < layout.layers; ++layer) {
     for (int64_t token = 0; token < tokens; token += at_once) {
-      const int64_t n = std::min(at_once, tokens - token) * layout.row_elements();
-      backend.StoreKv(embedded, 1, n, layout.type, segment->mutable_key_row(layer, token));
-      backend.StoreKv(embedded, 1, n, layout.type, segment->mutable_value_row(layer, token));
+      const int64_t n = std::min(at_once, tokens - token);
+      backend.StoreKv(layout, kv, n,
+                      {segment->mutable_key_row(layer, token), segment->key_scales(layer, token)});
+      backend.StoreKv(
+          layout, kv, n,
+          {segment->mutable_value_row(layer, token), segment->value_scales(layer, token)});
     }
   }
   backend.Wait();
@@ -137,7 +147,7 @@ void Run(const Options& options) {
   std::unique_ptr<Backend> made = MakeBackend(engine_options);
   Backend& backend = *made;
   const Stopwatch watch;
-  Engine engine(random.TakeModel(), std::move(made), Precision::kBf16);
+  Engine engine(random.TakeModel(), std::move(made), Precision::kBf16, options.kv);
   const double seconds = watch.milliseconds() / 1e3;
   std::printf("device: %s %s (%s), weights %.2f GB in %.2f s, %lld layers\n\n",
               backend.device().c_str(), backend.device_name().c_str(),

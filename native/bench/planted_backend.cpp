@@ -1,8 +1,10 @@
 #include "bench/planted_backend.h"
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <stdexcept>
+#include <thread>
 
 #include "engine/stopwatch.h"
 
@@ -101,21 +103,32 @@ const PlantedBackend::Planted& PlantedBackend::At(int64_t position, int64_t rows
   });
   const int64_t n = heads * head_size_;
   std::vector<float> values(static_cast<size_t>(rows * n));
-  std::vector<std::complex<float>> phases(frequencies_.size());
-  for (int64_t row = 0; row < rows; ++row) {
-    for (size_t f = 0; f < phases.size(); ++f) {
-      phases[f] = std::complex<float>(
-          std::polar(1.0, frequencies_[f] * static_cast<double>(position + row)));
-    }
-    for (int64_t head = 0; head < heads; ++head) {
-      float* to = values.data() + row * n + head * head_size_;
-      if (heads == kv_heads_) {
-        PlantKey(phases, position + row, to);
-      } else {
-        PlantQuery(phases, head, to);
+  const auto plant = [&](int64_t begin, int64_t end) {
+    std::vector<std::complex<float>> phases(frequencies_.size());
+    for (int64_t row = begin; row < end; ++row) {
+      for (size_t f = 0; f < phases.size(); ++f) {
+        phases[f] = std::complex<float>(
+            std::polar(1.0, frequencies_[f] * static_cast<double>(position + row)));
+      }
+      for (int64_t head = 0; head < heads; ++head) {
+        float* to = values.data() + row * n + head * head_size_;
+        if (heads == kv_heads_) {
+          PlantKey(phases, position + row, to);
+        } else {
+          PlantQuery(phases, head, to);
+        }
       }
     }
+  };
+  // As many threads as a CPU run is measured with.
+  const int64_t parts = inner_->device() == "cpu"
+                            ? inner_->threads()
+                            : std::max<int64_t>(1, std::thread::hardware_concurrency());
+  std::vector<std::jthread> threads;
+  for (int64_t part = 0; part < parts; ++part) {
+    threads.emplace_back(plant, rows * part / parts, rows * (part + 1) / parts);
   }
+  threads.clear();  // joins
   const DType type = inner_->activation_type();
   BackendMemory memory = inner_->Allocate(rows * n * DTypeBytes(type), "planted heads");
   inner_->Upload(values.data(), rows * n, {memory.get(), type, n});
@@ -129,7 +142,8 @@ void PlantedBackend::Rotate(const RopeSpec&, Rows x, int64_t rows, int64_t heads
                             int64_t first_position) {
   const Planted& planted = At(first_position, rows, heads);
   const int64_t n = heads * head_size_;
-  inner_->StoreKv({planted.memory.get(), x.type, n}, rows, n, x.type, x.data);
+  inner_->StoreKv({1, heads, head_size_, x.type}, {planted.memory.get(), x.type, n}, rows,
+                  {x.data, nullptr});
 }
 
 }  // namespace longsight::bench

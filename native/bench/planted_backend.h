@@ -52,8 +52,8 @@ class PlantedBackend final : public Backend {
   void SwiGlu(Rows gate, ConstRows up, int64_t rows, int64_t n) override {
     inner_->SwiGlu(gate, up, rows, n);
   }
-  void StoreKv(ConstRows x, int64_t rows, int64_t n, DType type, void* destination) override {
-    inner_->StoreKv(x, rows, n, type, destination);
+  void StoreKv(const KvLayout& layout, ConstRows x, int64_t rows, KvRows destination) override {
+    inner_->StoreKv(layout, x, rows, destination);
   }
   void Attend(const DecoderSpec& spec, const AttentionCall& call) override {
     inner_->Attend(spec, call);
@@ -62,8 +62,11 @@ class PlantedBackend final : public Backend {
                     PrefillReport& report) override {
     inner_->AttendSparse(spec, call, report);
   }
-  void Logits(const Linear& head, ConstRows x, float* logits) override {
-    inner_->Logits(head, x, logits);
+  void ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t tokens) override {
+    inner_->ReserveSparse(spec, rows, tokens);
+  }
+  void Logits(const Linear& head, ConstRows x, int64_t rows, float* logits) override {
+    inner_->Logits(head, x, rows, logits);
   }
   void Upload(const float* x, int64_t n, Rows y) override { inner_->Upload(x, n, y); }
   void Wait() override { inner_->Wait(); }

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "engine/decoder_spec.h"
+#include "engine/kv_segment.h"
 #include "engine/line_choice.h"
 #include "engine/model.h"
 #include "engine/prefill_report.h"
@@ -49,9 +50,17 @@ enum class Accumulate { kOverwrite, kAdd };
 struct KvRun {
   const void* keys;
   const void* values;
+  const void* key_scales;  // of kE4M3
+  const void* value_scales;
   DType type;
   int64_t tokens;
   int64_t first_position;
+};
+
+// Rows of K or V in a segment, and their scales.
+struct KvRows {
+  void* data;
+  void* scales;
 };
 
 struct AttentionCall {
@@ -129,16 +138,18 @@ class Backend {
                       int64_t first_position) = 0;
   // gate[rows, n] = silu(gate) * up.
   virtual void SwiGlu(Rows gate, ConstRows up, int64_t rows, int64_t n) = 0;
-  // Rounds `rows` rows of `n` numbers into a KV segment.
-  virtual void StoreKv(ConstRows x, int64_t rows, int64_t n, DType type, void* destination) = 0;
+  // Rounds x[rows, kv_heads, head_size] into a KV segment.
+  virtual void StoreKv(const KvLayout& layout, ConstRows x, int64_t rows, KvRows destination) = 0;
   virtual void Attend(const DecoderSpec& spec, const AttentionCall& call) = 0;
   // Adds what it did to `report`.
   virtual void AttendSparse(const DecoderSpec& spec, const SparseCall& call,
                             PrefillReport& report) = 0;
   // What AttendSparse keeps for itself for chunks of `rows` in a context of `tokens`.
   virtual int64_t sparse_bytes(const DecoderSpec& spec, int64_t rows, int64_t tokens) const = 0;
-  // logits[vocabulary], on the host, = x[1, hidden] * head^T. Waits.
-  virtual void Logits(const Linear& head, ConstRows x, float* logits) = 0;
+  // Takes that memory at once, rather than more with every chunk. Throws Error(kNotEnoughMemory).
+  virtual void ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t tokens) = 0;
+  // logits[rows, vocabulary], on the host, = x[rows, hidden] * head^T. Waits.
+  virtual void Logits(const Linear& head, ConstRows x, int64_t rows, float* logits) = 0;
   // y[n] = x[n], from the host. Has been read when this returns.
   virtual void Upload(const float* x, int64_t n, Rows y) = 0;
   // Until all that was called is done. Throws Error(kEngineDied) when the device failed.

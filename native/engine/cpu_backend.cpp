@@ -30,6 +30,8 @@ cpu::DType KernelType(DType type) {
       return cpu::DType::kF16;
     case DType::kBF16:
       return cpu::DType::kBF16;
+    case DType::kE4M3:
+      break;
   }
   throw Error(ErrorCode::kInternal, "a tensor of unknown element type");
 }
@@ -139,8 +141,9 @@ class CpuBackend final : public Backend {
     cpu::SwiGlu(pool_, p);
   }
 
-  void StoreKv(ConstRows x, int64_t rows, int64_t n, DType type, void* destination) override {
-    cpu::Convert(pool_, Floats(x), destination, KernelType(type), rows * n);
+  void StoreKv(const KvLayout& layout, ConstRows x, int64_t rows, KvRows destination) override {
+    cpu::Convert(pool_, Floats(x), destination.data, KernelType(layout.type),
+                 rows * layout.row_elements());
   }
 
   void Attend(const DecoderSpec& spec, const AttentionCall& call) override {
@@ -196,8 +199,10 @@ class CpuBackend final : public Backend {
     return floats * static_cast<int64_t>(sizeof(float));
   }
 
-  void Logits(const Linear& head, ConstRows x, float* logits) override {
-    Multiply(head, x, 1, {logits, DType::kF32, head.weight.shape[0]}, Accumulate::kOverwrite);
+  void ReserveSparse(const DecoderSpec&, int64_t, int64_t) override {}
+
+  void Logits(const Linear& head, ConstRows x, int64_t rows, float* logits) override {
+    Multiply(head, x, rows, {logits, DType::kF32, head.weight.shape[0]}, Accumulate::kOverwrite);
   }
 
   void Upload(const float* x, int64_t n, Rows y) override { std::copy_n(x, n, Floats(y)); }
@@ -268,8 +273,8 @@ class CpuBackend final : public Backend {
           choice = ChooseBlocks(pattern, chunk);
           if (floor <= 0 || choice.kind == index::PatternKind::kDense) return;
           const BlockScoring scoring = {
-              call.query + (first_head + i) * spec.head_size, spec.query_size(), spec.head_size,
-              key_means_.data() + kv_head * KeyBlocks(tokens) * spec.head_size};
+              Floats(call.query) + (first_head + i) * spec.head_size, spec.query_size(),
+              spec.head_size, key_means_.data() + kv_head * KeyBlocks(tokens) * spec.head_size};
           if (BlockRecall(scoring, pattern.a, chunk, sums) >= floor) return;
           // What the blocks do not reach, lines can.
           const double block_pairs = choice.pairs;

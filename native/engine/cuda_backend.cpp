@@ -1,13 +1,13 @@
 // The CUDA backend: the one file that knows kernels/cuda. Weights, KV and activations live in
 // device memory; operations are enqueued on one stream, and only Logits and Wait wait for it.
 #include <algorithm>
-#include <unordered_map>
 
 #include "cuda/blas_lt.h"
 #include "cuda/chunk_attention.h"
 #include "cuda/device.h"
 #include "cuda/kernels.h"
 #include "cuda/staging.h"
+#include "cuda/weight_table.h"
 #include "engine/backend.h"
 #include "engine/error.h"
 #include "engine/stopwatch.h"
@@ -24,6 +24,8 @@ cuda::DType KernelType(DType type) {
       return cuda::DType::kF16;
     case DType::kBF16:
       return cuda::DType::kBF16;
+    case DType::kE4M3:
+      return cuda::DType::kE4M3;
   }
   throw Error(ErrorCode::kInternal, "a tensor of unknown element type");
 }
@@ -41,12 +43,6 @@ void Check(const cuda::Launched& launched) {
   Check(static_cast<cudaError_t>(launched.error), launched.what);
 }
 
-int64_t FreeBytes() {
-  size_t free = 0, total = 0;
-  Check(cudaMemGetInfo(&free, &total), "asking for its free memory");
-  return static_cast<int64_t>(free);
-}
-
 class CudaBackend final : public Backend {
  public:
   CudaBackend(int device, const cuda::DeviceInfo& info, std::unique_ptr<cuda::BlasLt> blas)
@@ -56,6 +52,8 @@ class CudaBackend final : public Backend {
     blas_workspace_ = Hold(cuda::BlasLt::kWorkspaceBytes, "cuBLASLt's workspace");
     ids_ = Hold(kBlockRows * static_cast<int64_t>(sizeof(uint32_t)), "token ids");
     blas_->SetWorkspace(blas_workspace_.get());
+    weights_ = std::make_unique<cuda::WeightTable>(
+        [this](int64_t bytes) { return Hold(bytes, "the weights"); }, stream_);
   }
 
   ~CudaBackend() override {
@@ -79,24 +77,20 @@ class CudaBackend final : public Backend {
 
   BackendMemory Allocate(int64_t bytes, const char* purpose) override {
     Use();
-    void* data = nullptr;
-    const cudaError_t error = cudaMalloc(&data, static_cast<size_t>(std::max<int64_t>(bytes, 1)));
+    BackendMemory memory;
+    const cudaError_t error = cuda::Allocate(device_, bytes, &memory);
     if (error == cudaErrorMemoryAllocation) {
       cudaGetLastError();
       throw Error(ErrorCode::kNotEnoughMemory, info_.name + " gave no " + std::to_string(bytes) +
                                                    " bytes of memory for " + purpose + "; " +
-                                                   std::to_string(FreeBytes()) + " are free");
+                                                   std::to_string(cuda::FreeBytes()) + " are free");
     }
     Check(error, "taking memory");
-    // The last handle may go on any thread.
-    return {static_cast<std::byte*>(data), [device = device_](std::byte* memory) {
-              cudaSetDevice(device);
-              cudaFree(memory);
-            }};
+    return memory;
   }
   int64_t available_bytes() const override {
     Use();
-    return FreeBytes() + held_bytes_;
+    return cuda::FreeBytes() + held_bytes_;
   }
   int64_t device_bytes() const override { return info_.memory_bytes; }
 
@@ -108,24 +102,34 @@ class CudaBackend final : public Backend {
                       " is not supported on GPUs (multiples of 8 up to " +
                       std::to_string(cuda::kMaxHeadSize) + " are); use device cpu");
     }
-    cuda::Staging staging;
     const int64_t before = held_bytes_;
-    TakeMatrix(model.embedding, staging);
+    const auto matrix = [&](const Tensor& tensor) {
+      Check(weights_->TakeMatrix(tensor.data, KernelType(tensor.type), tensor.size()), kTaking);
+    };
+    const auto vector = [&](const auto& values) {
+      Check(weights_->Take(values.data(), static_cast<int64_t>(values.size() * sizeof(values[0]))),
+            kTaking);
+    };
+    const auto linear = [&](const Linear& l) {
+      matrix(l.weight);
+      Check(weights_->TakeBias(l.bias.data(), static_cast<int64_t>(l.bias.size())), kTaking);
+    };
+    matrix(model.embedding);
     for (const LayerWeights& layer : model.layers) {
-      TakeVector(layer.attention_norm, staging);
-      TakeVector(layer.mlp_norm, staging);
-      TakeVector(layer.query_norm, staging);
-      TakeVector(layer.key_norm, staging);
-      for (const Linear* linear : {&layer.query, &layer.key, &layer.value, &layer.output,
-                                   &layer.gate, &layer.up, &layer.down}) {
-        TakeLinear(*linear, staging);
+      for (const auto* norm :
+           {&layer.attention_norm, &layer.mlp_norm, &layer.query_norm, &layer.key_norm}) {
+        vector(*norm);
+      }
+      for (const Linear* l : {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate,
+                              &layer.up, &layer.down}) {
+        linear(*l);
       }
     }
-    TakeVector(model.final_norm, staging);
-    TakeLinear(model.head, staging);
-    const std::vector<double>& frequency = model.spec.rope.inverse_frequency;
-    TakeBytes(frequency.data(), static_cast<int64_t>(frequency.size() * sizeof(double)), staging);
-    logits_ = Hold(model.spec.vocabulary * static_cast<int64_t>(sizeof(float)), "logits");
+    vector(model.final_norm);
+    linear(model.head);
+    vector(model.spec.rope.inverse_frequency);
+    logits_ =
+        Hold(kLogitRows * model.spec.vocabulary * static_cast<int64_t>(sizeof(float)), "logits");
     Wait();
     return held_bytes_ - before;
   }
@@ -163,10 +167,7 @@ class CudaBackend final : public Backend {
     p.x = x.data;
     p.x_stride = x.stride;
     p.w = On(linear.weight.data);
-    if (!linear.bias.empty()) {
-      p.bias = y.type == DType::kF32 ? On(linear.bias.data())
-                                     : bf16_biases_.at(linear.bias.data()).get();
-    }
+    if (!linear.bias.empty()) p.bias = weights_->BiasOn(linear.bias.data(), KernelType(y.type));
     p.y = y.data;
     p.y_type = KernelType(y.type);
     p.y_stride = y.stride;
@@ -207,16 +208,20 @@ class CudaBackend final : public Backend {
           "gating");
   }
 
-  void StoreKv(ConstRows x, int64_t rows, int64_t n, DType type, void* destination) override {
+  void StoreKv(const KvLayout& layout, ConstRows x, int64_t rows, KvRows destination) override {
     Use();
-    Check(cuda::Convert(
-              {x.data, KernelType(x.type), destination, KernelType(type), rows * n, stream_}),
-          "storing keys and values");
+    const cudaError_t error =
+        layout.type == DType::kE4M3
+            ? cuda::Quantize({x.data, destination.data, destination.scales, rows, layout.kv_heads,
+                              layout.head_size, stream_})
+            : cuda::Convert({x.data, KernelType(x.type), destination.data, KernelType(layout.type),
+                             rows * layout.row_elements(), stream_});
+    Check(error, "storing keys and values");
   }
 
   void Attend(const DecoderSpec& spec, const AttentionCall& call) override {
     Use();
-    const std::vector<cuda::KvRun> runs = Runs(spec, call.kv);
+    const std::vector<cuda::CachedRun> runs = Runs(spec, call.kv);
     cuda::AttentionDecodeParams p{};
     p.q = call.query.data;
     p.q_row_stride = call.query.stride;
@@ -229,36 +234,41 @@ class CudaBackend final : public Backend {
     p.scale = static_cast<float>(spec.attention_scale);
     p.runs = runs.data();
     p.run_count = static_cast<int64_t>(runs.size());
+    p.kv_type = KernelType(call.kv[0].type);
     p.out = call.out.data;
     p.out_row_stride = call.out.stride;
     p.lse = call.lse;
     p.workspace = attention_workspace_.get();
     p.multiprocessors = info_.multiprocessors;
     p.stream = stream_;
-    Check(cuda::AttendChunk(p));
+    if (p.kv_type == cuda::DType::kE4M3 && widened_ == nullptr) {
+      widened_ = Hold(cuda::WidenedBytes(spec.kv_heads, spec.head_size), "widened keys and values");
+    }
+    Check(cuda::AttendChunk(p, widened_.get()));
   }
 
   void AttendSparse(const DecoderSpec& spec, const SparseCall& call,
                     PrefillReport& report) override;
   int64_t sparse_bytes(const DecoderSpec& spec, int64_t rows, int64_t tokens) const override;
+  void ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t tokens) override;
 
-  void Logits(const Linear& head, ConstRows x, float* logits) override {
+  void Logits(const Linear& head, ConstRows x, int64_t rows, float* logits) override {
     const int64_t n = head.weight.shape[0];
-    Multiply(head, x, 1, {logits_.get(), DType::kF32, n}, Accumulate::kOverwrite);
-    Check(cudaMemcpyAsync(logits, logits_.get(), static_cast<size_t>(n) * sizeof(float),
-                          cudaMemcpyDeviceToHost, stream_),
-          "copying logits");
-    Wait();
+    for (int64_t row = 0; row < rows; row += kLogitRows) {
+      const int64_t count = std::min(kLogitRows, rows - row);
+      Multiply(head, x.From(row), count, {logits_.get(), DType::kF32, n}, Accumulate::kOverwrite);
+      Check(cudaMemcpyAsync(logits + row * n, logits_.get(),
+                            static_cast<size_t>(count * n) * sizeof(float), cudaMemcpyDeviceToHost,
+                            stream_),
+            "copying logits");
+      Wait();
+    }
   }
 
   void Upload(const float* x, int64_t n, Rows y) override {
-    const int64_t bytes = n * static_cast<int64_t>(sizeof(float));
-    const BackendMemory wide = Allocate(bytes, "an upload");
+    Use();
     cuda::Staging staging;
-    Check(staging.Copy(wide.get(), x, bytes, stream_), "uploading");
-    Check(cuda::Convert({wide.get(), cuda::DType::kF32, y.data, KernelType(y.type), n, stream_}),
-          "uploading");
-    Wait();
+    Check(cuda::CopyRounded(x, cuda::DType::kF32, n, y.data, staging, stream_), "uploading");
   }
 
   void Wait() override {
@@ -269,6 +279,9 @@ class CudaBackend final : public Backend {
  private:
   // Enough to fill the largest device several times over, in one layer's products.
   static constexpr int64_t kBlockRows = 8192;
+  static constexpr const char* kTaking = "taking the weights";
+  // Rows of logits that are held on the device: one in a generation, more when tokens are scored.
+  static constexpr int64_t kLogitRows = 8;
 
   // The current device belongs to the thread, and calls come from several.
   void Use() const { Check(cudaSetDevice(device_), "being chosen"); }
@@ -281,51 +294,15 @@ class CudaBackend final : public Backend {
   }
 
   // Where the weights that the model has at `host` are on the device.
-  const void* On(const void* host) const { return weights_.at(host).get(); }
+  const void* On(const void* host) const { return weights_->On(host); }
 
-  void TakeBytes(const void* host, int64_t bytes, cuda::Staging& staging) {
-    if (bytes == 0 || weights_.contains(host)) return;
-    BackendMemory memory = Hold(bytes, "the weights");
-    Check(staging.Copy(memory.get(), host, bytes, stream_), "copying weights");
-    weights_.emplace(host, std::move(memory));
-  }
-
-  void TakeVector(const std::vector<float>& values, cuda::Staging& staging) {
-    TakeBytes(values.data(), static_cast<int64_t>(values.size() * sizeof(float)), staging);
-  }
-
-  // As bf16, whatever the file holds.
-  void TakeMatrix(const Tensor& tensor, cuda::Staging& staging) {
-    const int64_t bytes = tensor.size() * DTypeBytes(tensor.type);
-    if (tensor.type == DType::kBF16) return TakeBytes(tensor.data, bytes, staging);
-    if (weights_.contains(tensor.data)) return;
-    const BackendMemory wide = Allocate(bytes, "the weights");
-    Check(staging.Copy(wide.get(), tensor.data, bytes, stream_), "copying weights");
-    weights_.emplace(tensor.data, Narrowed(wide.get(), tensor.type, tensor.size()));
-  }
-
-  // `values`, on the device, rounded to bf16.
-  BackendMemory Narrowed(const void* values, DType type, int64_t n) {
-    BackendMemory memory = Hold(n * DTypeBytes(DType::kBF16), "the weights");
-    Check(cuda::Convert({values, KernelType(type), memory.get(), cuda::DType::kBF16, n, stream_}),
-          "rounding weights");
-    Wait();  // the source may go
-    return memory;
-  }
-
-  void TakeLinear(const Linear& linear, cuda::Staging& staging) {
-    TakeMatrix(linear.weight, staging);
-    if (linear.bias.empty()) return;
-    TakeVector(linear.bias, staging);
-    bf16_biases_.emplace(linear.bias.data(), Narrowed(On(linear.bias.data()), DType::kF32,
-                                                      static_cast<int64_t>(linear.bias.size())));
-  }
-
-  static std::vector<cuda::KvRun> Runs(const DecoderSpec& spec, std::span<const KvRun> runs) {
-    std::vector<cuda::KvRun> result;
+  static std::vector<cuda::CachedRun> Runs(const DecoderSpec& spec, std::span<const KvRun> runs) {
+    std::vector<cuda::CachedRun> result;
     for (const KvRun& run : runs) {
       result.push_back(
-          {run.keys, run.values, spec.kv_size(), spec.head_size, run.tokens, run.first_position});
+          {{run.keys, run.values, spec.kv_size(), spec.head_size, run.tokens, run.first_position},
+           run.key_scales,
+           run.value_scales});
     }
     return result;
   }
@@ -336,9 +313,8 @@ class CudaBackend final : public Backend {
   cudaStream_t stream_ = nullptr;
   // Of all memory below.
   int64_t held_bytes_ = 0;
-  BackendMemory attention_workspace_, blas_workspace_, ids_, logits_;
-  // By the address of the host's copy.
-  std::unordered_map<const void*, BackendMemory> weights_, bf16_biases_;
+  BackendMemory attention_workspace_, blas_workspace_, ids_, logits_, widened_;
+  std::unique_ptr<cuda::WeightTable> weights_;
   // Of AttendSparse; grows with the context.
   BackendMemory sparse_workspace_;
   int64_t sparse_workspace_bytes_ = 0;
@@ -352,27 +328,31 @@ int64_t CudaBackend::sparse_bytes(const DecoderSpec& spec, int64_t rows, int64_t
   return cuda::SparseChunkBytes(SparseShape(spec, rows, tokens));
 }
 
+void CudaBackend::ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t tokens) {
+  const int64_t bytes = sparse_bytes(spec, rows, tokens);
+  if (bytes <= sparse_workspace_bytes_) return;
+  Wait();
+  held_bytes_ -= sparse_workspace_bytes_;
+  sparse_workspace_bytes_ = 0;
+  sparse_workspace_.reset();
+  sparse_workspace_ = Hold(bytes, "sparse attention's lines");
+  sparse_workspace_bytes_ = bytes;
+}
+
 void CudaBackend::AttendSparse(const DecoderSpec& spec, const SparseCall& call,
                                PrefillReport& report) {
   Use();
-  const std::vector<cuda::KvRun> runs = Runs(spec, call.kv);
+  const std::vector<cuda::CachedRun> runs = Runs(spec, call.kv);
   cuda::SparseChunkParams p{};
   p.shape = SparseShape(spec, call.rows, call.first_position + call.rows);
-  const int64_t bytes = cuda::SparseChunkBytes(p.shape);
-  if (bytes > sparse_workspace_bytes_) {
-    Wait();
-    held_bytes_ -= sparse_workspace_bytes_;
-    sparse_workspace_bytes_ = 0;
-    sparse_workspace_.reset();
-    sparse_workspace_ = Hold(bytes, "sparse attention's lines");
-    sparse_workspace_bytes_ = bytes;
-  }
+  ReserveSparse(spec, call.rows, p.shape.tokens);
   p.q = call.query.data;
   p.q_row_stride = call.query.stride;
   p.first_position = call.first_position;
   p.scale = static_cast<float>(spec.attention_scale);
   p.runs = runs.data();
   p.run_count = static_cast<int64_t>(runs.size());
+  p.kv_type = KernelType(call.kv[0].type);
   p.patterns = call.patterns;
   p.recall_floor = call.recall_floor;
   p.out = call.out.data;
@@ -392,16 +372,9 @@ void CudaBackend::AttendSparse(const DecoderSpec& spec, const SparseCall& call,
         "reporting");
   Wait();
   report.attention_ms += attention_watch.milliseconds();
-  const double dense_pairs = index::CausalArea(call.first_position, call.rows);
   for (const cuda::HeadReport& head : heads) {
-    report.dense_pairs += dense_pairs;
-    report.kept_pairs += head.pairs;
-    report.guard_pairs += head.guard_pairs;
-    if (head.recall >= 1 && head.pairs >= dense_pairs) continue;
-    report.sparse = true;
-    report.recall_sum += head.recall;
-    report.recall_count += 1;
-    report.recall_least = std::min(report.recall_least, head.recall);
+    report.AddHead(index::CausalArea(call.first_position, call.rows), head.pairs, head.guard_pairs,
+                   head.recall);
   }
 }
 
@@ -410,24 +383,14 @@ void CudaBackend::AttendSparse(const DecoderSpec& spec, const SparseCall& call,
 bool HasCudaBackend() { return true; }
 
 std::unique_ptr<Backend> MakeCudaBackend(int device) {
-  const auto fail = [&](const std::string& reason) {
+  cuda::DeviceInfo info;
+  std::string reason = cuda::WhyUnusable(device, &info);
+  std::unique_ptr<cuda::BlasLt> blas;
+  if (reason.empty()) blas = cuda::BlasLt::Open(cuda::BlasSearchOfEnvironment(), &reason);
+  if (!reason.empty()) {
     throw Error(ErrorCode::kDeviceUnavailable,
                 "device \"cuda:" + std::to_string(device) + "\" cannot be used: " + reason);
-  };
-  std::string reason;
-  const int count = cuda::DeviceCount(&reason);
-  if (count == 0) fail(reason);
-  if (device >= count) fail("the driver shows " + std::to_string(count) + " device(s)");
-  cuda::DeviceInfo info;
-  Check(cuda::GetDeviceInfo(device, &info), "being looked at");
-  if (info.major < cuda::kLeastMajor) {
-    fail(info.name + " has compute capability " + std::to_string(info.major) + "." +
-         std::to_string(info.minor) + ", and " + std::to_string(cuda::kLeastMajor) +
-         ".0 is the least");
   }
-  Check(cudaSetDevice(device), "being chosen");
-  std::unique_ptr<cuda::BlasLt> blas = cuda::BlasLt::Open(cuda::BlasSearchOfEnvironment(), &reason);
-  if (blas == nullptr) fail(reason);
   return std::make_unique<CudaBackend>(device, info, std::move(blas));
 }
 

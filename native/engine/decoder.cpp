@@ -41,7 +41,6 @@ double LogLikelihood(std::span<const float> logits, uint32_t token) {
 // From so many rows on a layer takes long enough to be waited for.
 constexpr int64_t kPacedRows = 512;
 
-
 }  // namespace
 
 struct Decoder::Chunk {
@@ -129,7 +128,6 @@ void Decoder::Project(const Chunk& chunk, int64_t layer, int64_t first_query) {
   const LayerWeights& weights = model_.layers[static_cast<size_t>(layer)];
   const bool rope = spec.layers[static_cast<size_t>(layer)].rope;
   Workspace& space = chunk.space;
-  const DType kv_type = chunk.tail.layout().type;
 
   for (int64_t begin = 0; begin < chunk.rows(); begin += space.block()) {
     chunk.CheckCancelled();
@@ -148,10 +146,11 @@ void Decoder::Project(const Chunk& chunk, int64_t layer, int64_t first_query) {
       backend_.Rotate(spec.rope, space.key, rows, spec.kv_heads, spec.head_size, position);
     }
     const int64_t row = chunk.tail.tokens() + begin;
-    backend_.StoreKv(space.key, rows, spec.kv_size(), kv_type,
-                     chunk.tail.mutable_key_row(layer, row));
-    backend_.StoreKv(space.value, rows, spec.kv_size(), kv_type,
-                     chunk.tail.mutable_value_row(layer, row));
+    KvSegment& tail = chunk.tail;
+    backend_.StoreKv(tail.layout(), space.key, rows,
+                     {tail.mutable_key_row(layer, row), tail.key_scales(layer, row)});
+    backend_.StoreKv(tail.layout(), space.value, rows,
+                     {tail.mutable_value_row(layer, row), tail.value_scales(layer, row)});
 
     const int64_t skipped = std::clamp<int64_t>(first_query - begin, 0, rows);
     const int64_t query_rows = rows - skipped;
@@ -178,6 +177,7 @@ std::vector<KvRun> Decoder::Runs(const Chunk& chunk, int64_t layer, int64_t olde
     const int64_t skipped = std::clamp<int64_t>(oldest - segment.first_position(), 0, tokens);
     if (skipped == tokens) return;
     runs.push_back({segment.key_row(layer, skipped), segment.value_row(layer, skipped),
+                    segment.key_scales(layer, skipped), segment.value_scales(layer, skipped),
                     segment.layout().type, tokens - skipped, segment.first_position() + skipped});
   };
   for (const KvState::Part& part : chunk.base.parts()) add(*part.segment, part.tokens);

@@ -21,6 +21,17 @@ int CudaDevice(const std::string& device) {
   return error == std::errc() && rest == end && number >= 0 ? number : -1;
 }
 
+DType KvElement(const Backend& backend, Precision precision, KvType kv) {
+  if (kv == KvType::kFp8) {
+    if (backend.activation_type() != DType::kBF16) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  "keys and values in fp8 need a GPU, not device \"" + backend.device() + "\"");
+    }
+    return DType::kE4M3;
+  }
+  return precision == Precision::kF32 ? DType::kF32 : DType::kBF16;
+}
+
 void CheckChunk(int64_t chunk_tokens) {
   if (chunk_tokens < 1) {
     throw Error(ErrorCode::kInvalidArgument, "chunkTokens must be at least 1");
@@ -55,14 +66,15 @@ std::unique_ptr<Backend> MakeBackend(const EngineOptions& options) {
 
 std::unique_ptr<Engine> Engine::Load(const std::string& model_dir, const EngineOptions& options) {
   std::unique_ptr<Backend> backend = MakeBackend(options);
-  return std::make_unique<Engine>(LoadModel(model_dir), std::move(backend), options.precision);
+  return std::make_unique<Engine>(LoadModel(model_dir), std::move(backend), options.precision,
+                                  options.kv);
 }
 
-Engine::Engine(Model model, std::unique_ptr<Backend> backend, Precision precision)
+Engine::Engine(Model model, std::unique_ptr<Backend> backend, Precision precision, KvType kv)
     : model_(std::move(model)),
       backend_(std::move(backend)),
       kv_layout_{model_.spec.layer_count(), model_.spec.kv_heads, model_.spec.head_size,
-                 precision == Precision::kF32 ? DType::kF32 : DType::kBF16},
+                 KvElement(*backend_, precision, kv)},
       kv_account_(std::make_shared<std::atomic<int64_t>>(0)) {
   model_.weights_bytes = backend_->TakeWeights(model_);
 }
@@ -105,9 +117,9 @@ std::shared_ptr<KvSegment> Engine::NewSegment(const KvState& base, int64_t capac
   plan.workspace_bytes += more_bytes;
   plan.required_bytes += more_bytes;
   RequireFit(plan, capacity);
-  return std::make_shared<KvSegment>(
-      kv_layout_, held, capacity,
-      backend_->Allocate(capacity * kv_layout_.bytes_per_token(), "the KV cache"), kv_account_);
+  return std::make_shared<KvSegment>(kv_layout_, held, capacity,
+                                     backend_->Allocate(kv_layout_.bytes(capacity), "the KV cache"),
+                                     kv_account_);
 }
 
 KvState Engine::Prefill(const KvState& base, std::span<const uint32_t> tokens, int64_t chunk_tokens,
@@ -123,6 +135,9 @@ PrefillResult Engine::Prefill(const KvState& base, std::span<const uint32_t> tok
   std::shared_ptr<KvSegment> segment = NewSegment(base, count, chunk_tokens);
   Workspace workspace(model_.spec, *backend_, std::min(chunk_tokens, count));
   PrefillResult result;
+  if (settings.mode != PrefillMode::kDense) {
+    backend_->ReserveSparse(model_.spec, workspace.chunk(), base.token_count() + count);
+  }
   Decoder decoder(model_, *backend_);
   decoder.SetPrefill(settings, result.report);
   decoder.Forward(base, *segment, tokens, workspace, cancel, progress, nullptr);
@@ -138,7 +153,7 @@ PatternScores Engine::TryPatterns(std::span<const uint32_t> tokens, int64_t chun
   const int64_t rows = std::min(chunk_tokens, count);
   const std::shared_ptr<KvSegment> segment =
       NewSegment({}, count, chunk_tokens, PatternSearch::Bytes(model_.spec, rows));
-  Workspace workspace(model_.spec, rows);
+  Workspace workspace(model_.spec, *backend_, rows);
   PatternSearch search(model_.spec, *backend_, trial, count, chunk_tokens);
   Decoder decoder(model_, *backend_);
   decoder.SetObserver(

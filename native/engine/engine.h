@@ -25,10 +25,17 @@ enum class Precision {
   kF32,   // everything fp32: for tests
 };
 
+// Of keys and values, where activations are bf16.
+enum class KvType {
+  kBf16,
+  kFp8,  // half the memory; on a GPU
+};
+
 struct EngineOptions {
   std::string device = "auto";  // "auto", "cpu", "cuda" or "cuda:N"
   int threads = 0;              // 0: all processors
   Precision precision = Precision::kBf16;
+  KvType kv = KvType::kBf16;
 };
 
 // A device that is named is that one or an error; `auto` is the first GPU, or else the CPU. Throws
@@ -66,7 +73,9 @@ class Engine {
  public:
   // Throws Error: see LoadModel; kDeviceUnavailable for a device that is not there.
   static std::unique_ptr<Engine> Load(const std::string& model_dir, const EngineOptions& options);
-  Engine(Model model, std::unique_ptr<Backend> backend, Precision precision);
+  // Throws Error(kInvalidArgument) when the backend has no such KV.
+  Engine(Model model, std::unique_ptr<Backend> backend, Precision precision,
+         KvType kv = KvType::kBf16);
 
   const Model& model() const { return model_; }
   const Backend& backend() const { return *backend_; }

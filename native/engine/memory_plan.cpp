@@ -23,7 +23,7 @@ MemoryPlan PlanMemory(const Model& model, const Backend& backend, const KvLayout
   const int64_t rows = std::max<int64_t>(1, std::min(chunk, new_tokens));
   MemoryPlan plan{};
   plan.weights_bytes = model.weights_bytes;
-  plan.kv_bytes = new_tokens * layout.bytes_per_token();
+  plan.kv_bytes = layout.bytes(new_tokens);
   plan.workspace_bytes = Workspace::PlannedBytes(model.spec, backend, rows) +
                          model.spec.vocabulary * static_cast<int64_t>(sizeof(float)) +
                          backend.scratch_bytes() +

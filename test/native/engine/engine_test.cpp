@@ -55,6 +55,8 @@ class EngineTest {
       CHECK_ERROR(ErrorCode::kDeviceUnavailable, "there is no device",
                   [&] { Engine::Load(folder_.path(), {.device = device}); });
     }
+    CHECK_ERROR(ErrorCode::kInvalidArgument, "fp8 need a GPU",
+                [&] { Engine::Load(folder_.path(), {.device = "cpu", .kv = KvType::kFp8}); });
     // By name, in a build without CUDA, with it but no driver, and on a machine with few GPUs.
     CHECK_ERROR(ErrorCode::kDeviceUnavailable, "device \"cuda:99\"",
                 [&] { Engine::Load(folder_.path(), {.device = "cuda:99"}); });

@@ -50,8 +50,8 @@ class RoundingBackend final : public Backend {
     inner_->SwiGlu(gate, up, rows, n);
     Round(gate, rows, n);
   }
-  void StoreKv(ConstRows x, int64_t rows, int64_t n, DType type, void* destination) override {
-    inner_->StoreKv(x, rows, n, type, destination);
+  void StoreKv(const KvLayout& layout, ConstRows x, int64_t rows, KvRows destination) override {
+    inner_->StoreKv(layout, x, rows, destination);
   }
   void Attend(const DecoderSpec& spec, const AttentionCall& call) override {
     inner_->Attend(spec, call);
@@ -65,8 +65,11 @@ class RoundingBackend final : public Backend {
   int64_t sparse_bytes(const DecoderSpec& spec, int64_t rows, int64_t tokens) const override {
     return inner_->sparse_bytes(spec, rows, tokens);
   }
-  void Logits(const Linear& head, ConstRows x, float* logits) override {
-    inner_->Logits(head, x, logits);
+  void ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t tokens) override {
+    inner_->ReserveSparse(spec, rows, tokens);
+  }
+  void Logits(const Linear& head, ConstRows x, int64_t rows, float* logits) override {
+    inner_->Logits(head, x, rows, logits);
   }
   void Upload(const float* x, int64_t n, Rows y) override { inner_->Upload(x, n, y); }
   void Wait() override { inner_->Wait(); }

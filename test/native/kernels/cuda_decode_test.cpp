@@ -13,6 +13,7 @@ struct Shape {
   int64_t query_position, key_position, window;
   int64_t runs;
   float spread;  // of q and k: larger is a sharper softmax
+  bool fp8 = false;
 };
 
 std::string Name(const Shape& s) {
@@ -20,16 +21,43 @@ std::string Name(const Shape& s) {
          std::to_string(s.query_position) + ", tokens " + std::to_string(s.tokens) + " at " +
          std::to_string(s.key_position) + ", heads " + std::to_string(s.heads) + "/" +
          std::to_string(s.kv_heads) + " of " + std::to_string(s.head_size) + ", window " +
-         std::to_string(s.window) + ", runs " + std::to_string(s.runs);
+         std::to_string(s.window) + ", runs " + std::to_string(s.runs) + (s.fp8 ? ", fp8" : "");
+}
+
+// K or V on the device as they are cached, and what the oracle is to see of them.
+struct Cached {
+  std::vector<float> values;
+  std::unique_ptr<DeviceBytes> elements, scales;
+};
+
+Cached Cache(const Shape& s, const std::vector<float>& floats) {
+  Stored stored = Store(floats, cpu::DType::kBF16);
+  auto elements = std::make_unique<DeviceBytes>(stored.data(), stored.bytes.size());
+  if (!s.fp8) return {stored.values, std::move(elements), nullptr};
+  const int64_t heads = s.tokens * s.kv_heads;
+  auto narrow = std::make_unique<DeviceBytes>(floats.size());
+  auto scales = std::make_unique<DeviceBytes>(static_cast<size_t>(heads * 2));
+  CheckCuda(cuda::Quantize({elements->data(), narrow->data(), scales->data(), s.tokens, s.kv_heads,
+                            s.head_size}),
+            "quantize");
+  // What is stored, exactly: four bits of mantissa by the scale's eight.
+  const std::vector<unsigned char> bits = narrow->Bytes();
+  const std::vector<float> scale = scales->Floats(cuda::DType::kBF16, heads);
+  std::vector<float> values(floats.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    values[i] =
+        static_cast<float>(E4M3Value(bits[i])) * scale[i / static_cast<size_t>(s.head_size)];
+  }
+  return {std::move(values), std::move(narrow), std::move(scales)};
 }
 
 // Each run in memory of its own, with NaN behind its last token.
 struct RunMemory {
   std::vector<std::unique_ptr<DeviceBytes>> bytes;
-  std::vector<cuda::KvRun> runs;
+  std::vector<cuda::CachedRun> runs;
 };
 
-RunMemory Cut(Random& random, const Shape& s, const Stored& k, const Stored& v) {
+RunMemory Cut(Random& random, const Shape& s, const Cached& k, const Cached& v) {
   RunMemory memory;
   const int64_t row = s.kv_heads * s.head_size;
   for (int64_t begin = 0, run = 0; run < s.runs; ++run) {
@@ -38,18 +66,28 @@ RunMemory Cut(Random& random, const Shape& s, const Stored& k, const Stored& v) 
         left == 0
             ? s.tokens
             : std::min(s.tokens - left, random.Integer(begin + 1, begin + 2 * s.tokens / s.runs));
-    const auto copy = [&](const Stored& from) {
-      const auto size = static_cast<size_t>((end - begin) * row * 2);
-      auto bytes = std::make_unique<DeviceBytes>(size + static_cast<size_t>(64 * row * 2));
-      CheckCuda(cudaMemcpy(bytes->data(), from.bytes.data() + begin * row * 2, size,
-                           cudaMemcpyHostToDevice),
+    const auto copy = [&](const std::unique_ptr<DeviceBytes>& from, int64_t row_bytes) -> void* {
+      if (from == nullptr) return nullptr;
+      const auto size = static_cast<size_t>((end - begin) * row_bytes);
+      memory.bytes.push_back(
+          std::make_unique<DeviceBytes>(size + static_cast<size_t>(64 * row_bytes)));
+      CheckCuda(cudaMemcpy(memory.bytes.back()->data(),
+                           static_cast<std::byte*>(from->data()) + begin * row_bytes, size,
+                           cudaMemcpyDeviceToDevice),
                 "copy of a run");
-      memory.bytes.push_back(std::move(bytes));
       return memory.bytes.back()->data();
     };
-    const void* const keys = copy(k);
-    const void* const values = copy(v);
-    memory.runs.push_back({keys, values, row, s.head_size, end - begin, s.key_position + begin});
+    const int64_t row_bytes = row * (s.fp8 ? 1 : 2);
+    cuda::CachedRun cached{};
+    cached.k = copy(k.elements, row_bytes);
+    cached.v = copy(v.elements, row_bytes);
+    cached.row_stride = row;
+    cached.head_stride = s.head_size;
+    cached.tokens = end - begin;
+    cached.first_position = s.key_position + begin;
+    cached.k_scales = copy(k.scales, s.kv_heads * 2);
+    cached.v_scales = copy(v.scales, s.kv_heads * 2);
+    memory.runs.push_back(cached);
     begin = end;
   }
   return memory;
@@ -60,8 +98,8 @@ void TestShape(Random& random, int multiprocessors, const Shape& s) {
   const int64_t n = s.rows * s.heads * s.head_size;
   const Stored q = Store(random.Floats(n, s.spread), cpu::DType::kBF16);
   const int64_t kv = s.tokens * s.kv_heads * s.head_size;
-  const Stored k = Store(random.Floats(kv, s.spread), cpu::DType::kBF16);
-  const Stored v = Store(random.Floats(kv, 1.0f), cpu::DType::kBF16);
+  const Cached k = Cache(s, random.Floats(kv, s.spread));
+  const Cached v = Cache(s, random.Floats(kv, 1.0f));
   const float scale = 1.0f / std::sqrt(static_cast<float>(s.head_size));
   const reference::Attended expected = reference::Attend(
       {s.rows, s.heads, s.kv_heads, s.head_size, s.tokens, s.query_position, s.key_position,
@@ -84,6 +122,7 @@ void TestShape(Random& random, int multiprocessors, const Shape& s) {
   p.scale = scale;
   p.runs = memory.runs.data();
   p.run_count = static_cast<int64_t>(memory.runs.size());
+  p.kv_type = s.fp8 ? cuda::DType::kE4M3 : cuda::DType::kBF16;
   p.out = out.data();
   p.lse = static_cast<float*>(lse.data());
   p.workspace = workspace.data();
@@ -129,7 +168,11 @@ int Run() {
       // Far out: positions beyond 32 bits' reach of elements.
       {2, 300, 4, 2, 128, 3000000298, 3000000000, 0, 2, 1},
   };
-  for (const Shape& shape : shapes) TestShape(random, info.multiprocessors, shape);
+  for (Shape shape : shapes) {
+    TestShape(random, info.multiprocessors, shape);
+    shape.fp8 = true;
+    if (shape.head_size % 16 == 0) TestShape(random, info.multiprocessors, shape);
+  }
   return Result("cuda_decode_test");
 }
 

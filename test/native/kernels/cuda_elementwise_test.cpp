@@ -103,6 +103,36 @@ void TestConvert(Random& random) {
              0, "convert f16 to bf16");
 }
 
+// Each head to within half a step of e4m3 at its scale, whose largest element fills the range; and
+// back, exactly the stored value.
+void TestQuantize(Random& random, int64_t rows, int64_t heads, int64_t head_size) {
+  const std::string what = "quantize heads of " + std::to_string(head_size);
+  std::vector<float> values = random.Floats(rows * heads * head_size, 1.0f);
+  for (int64_t i = 0; i < rows * heads * head_size; ++i) {
+    const int64_t head = i / head_size;
+    values[i] *= head == 0 ? 0.0f : std::ldexp(1.0f, static_cast<int>(head % 40) - 20);
+  }
+  const Stored x = Store(values, cpu::DType::kBF16);
+  const int64_t n = rows * heads * head_size;
+  const DeviceBytes x_device = OnDevice(x), y(static_cast<size_t>(n));
+  const DeviceBytes scales = EmptyOnDevice(DType::kBF16, rows * heads);
+  const DeviceBytes back = EmptyOnDevice(DType::kBF16, n);
+  CheckCuda(cuda::Quantize({x_device.data(), y.data(), scales.data(), rows, heads, head_size}),
+            what);
+  CheckCuda(cuda::Dequantize({y.data(), scales.data(), back.data(), rows, heads, head_size}), what);
+  const std::vector<float> scale = scales.Floats(DType::kBF16, rows * heads);
+  const std::vector<float> returned = back.Floats(DType::kBF16, n);
+  std::vector<uint8_t> bits(static_cast<size_t>(n));
+  CheckCuda(cudaMemcpy(bits.data(), y.data(), bits.size(), cudaMemcpyDeviceToHost), what);
+  for (int64_t i = 0; i < n; ++i) {
+    const double s = static_cast<double>(scale[i / head_size]), value = E4M3Value(bits[i]) * s;
+    const double exact = static_cast<double>(x.values[i]);
+    Check(std::fabs(value - exact) <= std::fabs(exact) / 15 + s * 0x1p-10, what + ": too far off");
+    Check(std::fabs(static_cast<double>(returned[i]) - value) <= std::fabs(value) / 256,
+          what + ": came back as another");
+  }
+}
+
 void TestEmbed(Random& random) {
   const Stored table = Store(random.Floats(50 * 96, 1.0f), cpu::DType::kBF16);
   std::vector<uint32_t> ids;
@@ -140,6 +170,8 @@ int Run() {
   TestSwiGlu(random, 5, 77);
   TestSwiGlu(random, 200, 1536);
   TestConvert(random);
+  TestQuantize(random, 37, 3, 128);
+  TestQuantize(random, 5, 8, 24);
   TestEmbed(random);
   return Result("cuda_elementwise_test");
 }

@@ -3,6 +3,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -54,12 +55,18 @@ class DeviceBytes {
 
   void* data() const { return data_; }
 
-  // After all work of the device; `n` elements, widened to fp32.
-  std::vector<float> Floats(cuda::DType type, int64_t n) const {
+  // After all work of the device.
+  std::vector<unsigned char> Bytes() const {
     CheckCuda(cudaDeviceSynchronize(), "the device's work");
-    const size_t width = type == cuda::DType::kF32 ? 4 : 2;
     std::vector<unsigned char> raw(bytes_);
     CheckCuda(cudaMemcpy(raw.data(), data_, bytes_, cudaMemcpyDeviceToHost), "copy to the host");
+    return raw;
+  }
+
+  // After all work of the device; `n` elements, widened to fp32.
+  std::vector<float> Floats(cuda::DType type, int64_t n) const {
+    const size_t width = type == cuda::DType::kF32 ? 4 : 2;
+    const std::vector<unsigned char> raw = Bytes();
     std::vector<float> values(static_cast<size_t>(n));
     for (size_t i = 0; i < values.size(); ++i) {
       uint32_t bits = 0;
@@ -74,6 +81,14 @@ class DeviceBytes {
   size_t bytes_;
   void* data_ = nullptr;
 };
+
+// The value of e4m3 bits: a sign, four bits of exponent with bias 7, three of mantissa.
+inline double E4M3Value(uint8_t bits) {
+  const int exponent = bits >> 3 & 15, mantissa = bits & 7;
+  const double magnitude =
+      exponent == 0 ? std::ldexp(mantissa, -9) : std::ldexp(8 + mantissa, exponent - 10);
+  return bits & 0x80 ? -magnitude : magnitude;
+}
 
 inline DeviceBytes OnDevice(const std::vector<float>& values) {
   return DeviceBytes(values.data(), values.size() * sizeof(float));
