@@ -13,6 +13,8 @@ export interface NativeModel {
     weightsBytes: number;
     kvBytesPerToken: number;
     device: string;
+    deviceName: string;
+    deviceBytes: number;
     instructionSet: string;
     threads: number;
     endTokenIds: number[];
@@ -153,7 +155,8 @@ export interface Addon {
   /** `precision`: "bf16" (KV in bf16, activations may be rounded for bf16 dot products) or "f32" (exact, for tests). */
   loadModel(
     modelDir: string,
-    options: { device: string; threads: number; precision: "bf16" | "f32" },
+    /** `fp8`: as bf16, but keys and values in fp8, on a GPU. */
+    options: { device: string; threads: number; precision: "bf16" | "fp8" | "f32" },
   ): Promise<NativeModel>;
   /** Backends compiled in, such as ["cpu"] or ["cpu", "cuda"]. */
   backends(): string[];

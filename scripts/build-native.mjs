@@ -1,6 +1,6 @@
 // Builds the addon (build/Release/longsight.node) and the bench programs (build/bin) with cmake-js. Run by `npm ci`.
 //
-// Quiet when all goes well; one clear line when a tool is missing; the compiler's own words when it fails. Downloads
+// LONGSIGHT_CUDA=1 asks for the CUDA backend, which needs nvcc. Quiet when all goes well; one clear line when a tool is missing; the compiler's own words when it fails. Downloads
 // nothing: the headers of Node-API come from npm packages.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -55,16 +55,27 @@ function checkCompiler() {
   }
 }
 
+/** The CUDA backend takes minutes to compile and a toolkit: only where LONGSIGHT_CUDA=1 asks for it. */
+function wantsCuda() {
+  const value = process.env.LONGSIGHT_CUDA ?? "";
+  if (!["", "0", "1"].includes(value)) fail(`LONGSIGHT_CUDA=${value} is neither 0 nor 1.`);
+  return value === "1";
+}
+
 function build() {
   const cmakeJs = path.join(root, "node_modules/cmake-js/bin/cmake-js");
   if (!existsSync(cmakeJs)) fail("cmake-js is not installed; run `npm ci`.");
   // `build` rather than `compile`: the latter hides a compiler error behind a second, full build.
-  const args = [cmakeJs, "build", "--log-level", "error", "--parallel", String(availableParallelism())];
+  const cuda = `--CDLONGSIGHT_CUDA=${wantsCuda() ? "ON" : "OFF"}`;
+  const args = [cmakeJs, "build", "--log-level", "error", "--parallel", String(availableParallelism()), cuda];
   const { status, stdout, stderr } = run(process.execPath, args);
   if (status !== 0) {
     console.error(stdout + stderr);
     fail("The engine did not build; the compiler's messages are above.");
   }
+  // What CMake says when it was asked for CUDA and found no nvcc.
+  const absent = /^.*CUDA: asked for.*$/m.exec(stdout + stderr);
+  if (absent) console.error(`longsight: ${absent[0].trim()}`);
   if (!existsSync(addon)) fail(`The build ended without ${addon}.`);
 }
 

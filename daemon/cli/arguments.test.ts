@@ -31,6 +31,8 @@ describe("the command line", () => {
     });
     expect(readArguments(["summarize"])).toMatchObject({ path: null });
     expect(readArguments(["ask"])).toMatchObject({ kind: "ask", question: null });
+    expect(readArguments(["ask", "--device", "cuda:1"])).toMatchObject({ device: "cuda:1" });
+    expect(readArguments(["bench", "--device", "cpu"])).toMatchObject({ kind: "bench", device: "cpu" });
     expect(readArguments(["ask", "--", "--repo", "is", "what?"])).toMatchObject({
       question: "--repo is what?",
       repo: undefined,
@@ -71,6 +73,9 @@ describe("the command line", () => {
     [["ask", "q", "--recall-floor", "1.5"], /--recall-floor takes a number from 0 to 1/],
     [["ask", "q", "--recall-floor", "high"], /--recall-floor takes a number from 0 to 1/],
     [["status", "--prefill", "dense"], /"longsight status" has no option --prefill/],
+    [["ask", "q", "--device", "gpu"], /--device takes auto, cpu, cuda or cuda:N, not "gpu"/],
+    [["ask", "q", "--device", "cuda:"], /--device takes/],
+    [["status", "--device", "cpu"], /"longsight status" has no option --device/],
     [["ask", "  "], /question is empty/],
     [["status", "--repo", "x"], /"longsight status" has no option --repo/],
     [["stop", "now"], /takes no argument, but got "now"/],

@@ -1,12 +1,14 @@
 /** The command line as a tagged union. Every mistake is told with what would have been right. */
 import { parseArgs } from "node:util";
 import { Failure } from "../failure/failure.ts";
+import { deviceName, type DeviceName } from "../protocol/device.ts";
 import { limits } from "../protocol/limits.ts";
 import { prefillModes } from "../protocol/prefill.ts";
 import type { TargetArguments } from "./target.ts";
 
 export interface AskArguments extends TargetArguments {
   readonly kind: "ask";
+  readonly device: DeviceName | undefined;
   /** Null: interactive, or one question per line of standard input. */
   readonly question: string | null;
   readonly maxTokens: number | undefined;
@@ -16,6 +18,7 @@ export interface AskArguments extends TargetArguments {
 
 export interface SummarizeArguments extends TargetArguments {
   readonly kind: "summarize";
+  readonly device: DeviceName | undefined;
   /** A file or folder; null: everything. */
   readonly path: string | null;
   readonly again: boolean;
@@ -25,6 +28,7 @@ export interface SummarizeArguments extends TargetArguments {
 
 export interface BenchArguments extends TargetArguments {
   readonly kind: "bench";
+  readonly device: DeviceName | undefined;
   readonly json: boolean;
 }
 
@@ -41,7 +45,17 @@ export type Command =
   | { readonly kind: "help" }
   | { readonly kind: "version" };
 
-const targetOptions = ["repo", "model", "context", "prefill", "patterns", "recall-floor", "exclude", "include"];
+const targetOptions = [
+  "repo",
+  "model",
+  "context",
+  "prefill",
+  "patterns",
+  "recall-floor",
+  "exclude",
+  "include",
+  "device",
+];
 
 /** The options of each command; an option of another command is a mistake, not ignored. */
 const optionsOf: Readonly<Record<string, readonly string[]>> = {
@@ -87,6 +101,7 @@ export function readArguments(args: readonly string[]): Command {
     exclude: values.exclude,
     include: values.include,
   };
+  const device = readDevice(values.device);
   if (command !== "ask" && command !== "summarize" && command !== "model" && rest.length > 0) {
     throw mistake(`"longsight ${command}" takes no argument, but got "${rest.join(" ")}".`);
   }
@@ -95,16 +110,16 @@ export function readArguments(args: readonly string[]): Command {
       const maxTokens = integer("max-tokens", values["max-tokens"], 1, limits.maxAnswerTokens);
       const question = rest.join(" ").trim();
       if (rest.length > 0 && question === "") throw mistake("The question is empty.");
-      return { kind: "ask", ...target, question: question === "" ? null : question, maxTokens, evidence, json };
+      return { kind: "ask", ...target, device, question: question === "" ? null : question, maxTokens, evidence, json };
     }
     case "summarize": {
       const { again = false, markdown = false } = values;
       if (rest.length > 1) throw mistake(`"longsight summarize" takes one path, but got "${rest.join(" ")}".`);
       if (json && markdown) throw mistake("--json and --markdown exclude each other.");
-      return { kind: "summarize", ...target, path: rest[0] ?? null, again, json, markdown };
+      return { kind: "summarize", ...target, device, path: rest[0] ?? null, again, json, markdown };
     }
     case "bench":
-      return { kind: "bench", ...target, json };
+      return { kind: "bench", ...target, device, json };
     case "status":
       return { kind: "status", json };
     case "model":
@@ -131,6 +146,7 @@ function parse(args: readonly string[]) {
         prefill: { type: "string" },
         patterns: { type: "string" },
         "recall-floor": { type: "string" },
+        device: { type: "string" },
         "max-tokens": { type: "string" },
         exclude: { type: "string", multiple: true },
         include: { type: "string", multiple: true },
@@ -167,6 +183,13 @@ function choice<Choice extends string>(
   const chosen = choices.find((one) => one === text);
   if (chosen === undefined) throw mistake(`--${name} takes one of ${choices.join(", ")}, not "${text}".`);
   return chosen;
+}
+
+function readDevice(text: string | undefined): DeviceName | undefined {
+  if (text === undefined) return undefined;
+  const name = deviceName(text);
+  if (name === undefined) throw mistake(`--device takes auto, cpu, cuda or cuda:N, not "${text}".`);
+  return name;
 }
 
 function share(name: string, text: string | undefined): number | undefined {

@@ -44,6 +44,7 @@ Options of ask, summarize and bench:
   --recall-floor N  attention that each head must keep, 0 to 1 (0: no guard; default: as the patterns say, else 0.95)
   --exclude PATH    leave a file or folder (relative to the repository) out of the context; may be given several times
   --include PATH    take a file or folder in although it is generated or vendored, and before all others; never a secret
+  --device NAME     auto, cpu, cuda or cuda:N, for the daemon that this starts; default: $LONGSIGHT_DEVICE, else auto
   --json            print one JSON object instead of text
 
 Options of ask:
@@ -65,6 +66,7 @@ Environment:
   LONGSIGHT_RUNTIME_DIR          private folder of socket and log (default $XDG_RUNTIME_DIR/longsight)
   LONGSIGHT_CACHE_DIR            token cache and summaries (default $XDG_CACHE_HOME/longsight or ~/.cache/longsight)
   LONGSIGHT_DEVICE               auto, cpu, cuda or cuda:N; read when the daemon starts
+  LONGSIGHT_KV                   bf16 (default), or fp8 for half the memory on a GPU; read when the daemon starts
   LONGSIGHT_THREADS              threads of the engine; read when the daemon starts
   LONGSIGHT_IDLE_FREE_SECONDS    idle time after which the model's memory is freed (default 600)
   LONGSIGHT_IDLE_EXIT_SECONDS    idle time after which the daemon ends (default 1800)

@@ -1,5 +1,6 @@
 /** The `longsight` command. */
-import { toFailure } from "../failure/failure.ts";
+import { Failure, toFailure } from "../failure/failure.ts";
+import type { DeviceName } from "../protocol/device.ts";
 import { errorCatalogue } from "../protocol/errors.ts";
 import { productVersion } from "../protocol/version.ts";
 import { connectOrSpawn } from "../socket/connect-or-spawn.ts";
@@ -37,21 +38,30 @@ async function run(command: Command): Promise<void> {
     case "child":
       return childCommand(command.program, command.args);
     case "bench":
-      return withClient((client) => benchCommand(client, command));
+      return withClient((client) => benchCommand(client, command), command.device);
     case "summarize":
-      return withClient((client) => summarizeCommand(client, command));
+      return withClient((client) => summarizeCommand(client, command), command.device);
     case "ask": {
       const { question } = command;
-      return withClient((client) =>
-        question === null ? interactive(client, command) : askCommand(client, command, question),
+      return withClient(
+        (client) => (question === null ? interactive(client, command) : askCommand(client, command, question)),
+        command.device,
       );
     }
   }
 }
 
-async function withClient(work: (client: DaemonClient) => Promise<void>): Promise<void> {
+/** A daemon computes on the device that it was started with: another one that is asked for is an error, never ignored. */
+async function withClient(work: (client: DaemonClient) => Promise<void>, device?: DeviceName): Promise<void> {
+  if (device !== undefined) process.env["LONGSIGHT_DEVICE"] = device;
   const client = await DaemonClient.connect(await connectOrSpawn(daemonPlace(process.env)));
   try {
+    if (device !== undefined) {
+      const running = (await client.status()).device;
+      if (running !== device) {
+        throw new Failure("already-running", `The running daemon was started with device ${running}, not ${device}.`);
+      }
+    }
     await work(client);
   } finally {
     client.close();

@@ -45,11 +45,14 @@ function renderEngine({ engine }: StatusResult): string {
     case "starting":
       return `loading ${engine.model}`;
     case "ready":
-      return (
-        `${engine.model} (${engine.architecture}) on ${engine.device} ${engine.instructionSet}, ` +
-        `${engine.threads.toString()} threads, peak ${mebibytes(engine.peakMemoryBytes)}`
-      );
+      return `${engine.model} (${engine.architecture}) on ${renderDevice(engine)}, peak ${mebibytes(engine.peakMemoryBytes)}`;
   }
+}
+
+function renderDevice(engine: Extract<StatusResult["engine"], { state: "ready" }>): string {
+  const { device, deviceName, deviceBytes, instructionSet, threads } = engine;
+  if (deviceBytes === 0) return `${device} ${instructionSet}, ${threads.toString()} threads`;
+  return `${device} ${deviceName} (${instructionSet}, ${mebibytes(deviceBytes)})`;
 }
 
 function mebibytes(bytes: number): string {

@@ -3,6 +3,8 @@
  * Token arrays live on this side only; the client protocol never carries them.
  */
 
+import type { DeviceName } from "../protocol/device.ts";
+
 /** What a loaded model is. Sizes in bytes, lengths in tokens. */
 export interface ModelInfo {
   readonly modelDir: string;
@@ -18,7 +20,11 @@ export interface ModelInfo {
   readonly kvBytesPerToken: number;
   /** "cpu" or "cuda:N". */
   readonly device: string;
-  /** For the CPU: the instruction set in use, such as "avx2". */
+  /** The product's name, such as "NVIDIA H200"; empty for the CPU. */
+  readonly deviceName: string;
+  /** The device's own memory; 0 when it shares the machine's. */
+  readonly deviceBytes: number;
+  /** In use: "avx2", or a GPU's "sm_90". */
   readonly instructionSet: string;
   readonly threads: number;
   /** Ids that end a generation, from generation_config.json or config.json. */
@@ -158,7 +164,8 @@ export interface EngineMemory {
 
 /** Every method rejects with an EngineError whose `code` is from the catalogue (daemon/protocol/errors.ts). */
 export interface Engine {
-  load(modelDir: string, options: { device: "auto" | "cpu" | `cuda${string}`; threads?: number }): Promise<ModelInfo>;
+  /** `kv`: what keys and values are kept in; fp8 takes half the memory, on a GPU only. */
+  load(modelDir: string, options: { device: DeviceName; threads?: number; kv?: "bf16" | "fp8" }): Promise<ModelInfo>;
   plan(contextTokens: number, chunkTokens: number): Promise<MemoryPlan>;
   /**
    * Appends `tokens` to `base` (null: empty) as a new immutable segment. `base` stays valid and is not copied. Rejects with

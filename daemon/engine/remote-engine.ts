@@ -43,11 +43,9 @@ export class RemoteEngine implements Engine {
     });
   }
 
-  async load(
-    modelDir: string,
-    options: { device: "auto" | "cpu" | `cuda${string}`; threads?: number },
-  ): Promise<ModelInfo> {
-    return this.#call("load", { modelDir, device: options.device, threads: options.threads ?? 0 });
+  async load(modelDir: string, options: Parameters<Engine["load"]>[1]): Promise<ModelInfo> {
+    const { device, threads = 0, kv: precision = "bf16" } = options;
+    return this.#call("load", { modelDir, device, threads, precision });
   }
 
   async plan(contextTokens: number, chunkTokens: number): Promise<MemoryPlan> {

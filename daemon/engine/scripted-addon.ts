@@ -109,6 +109,8 @@ function scriptedModel(script: Script, threads: number, work: ScriptedWork): Nat
       weightsBytes: 0,
       kvBytesPerToken: script.kvBytesPerToken,
       device: "cpu",
+      deviceName: "",
+      deviceBytes: 0,
       instructionSet: "none",
       threads,
       endTokenIds: [...script.endTokenIds],

@@ -70,9 +70,9 @@ export class WorkerService {
     }
   }
 
-  async #load({ modelDir, device, threads }: EngineCalls["load"]["params"]): Promise<EngineCalls["load"]["result"]> {
+  async #load({ modelDir, ...options }: EngineCalls["load"]["params"]): Promise<EngineCalls["load"]["result"]> {
     if (this.#model) throw new ServiceError("internal", "This engine process has a model already; start another one.");
-    this.#model = await this.#addon.loadModel(modelDir, { device, threads, precision: "bf16" });
+    this.#model = await this.#addon.loadModel(modelDir, options);
     return { modelDir, ...this.#model.info() };
   }
 

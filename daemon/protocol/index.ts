@@ -24,6 +24,7 @@ export * from "./base.ts";
 export * from "./cache.ts";
 export * from "./commands.ts";
 export * from "./context.ts";
+export * from "./device.ts";
 export * from "./documents.ts";
 export * from "./errors.ts";
 export * from "./evidence.ts";

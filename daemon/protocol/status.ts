@@ -1,4 +1,5 @@
 /** What the daemon is doing. */
+import type { DeviceName } from "./device.ts";
 import type { MessageDeclaration } from "./message.ts";
 
 /** client -> daemon: one look at the daemon; never waits for the engine. */
@@ -16,6 +17,9 @@ export type EngineState =
       readonly model: string;
       readonly architecture: string;
       readonly device: string;
+      /** Empty and 0 for the CPU. */
+      readonly deviceName: string;
+      readonly deviceBytes: number;
       readonly instructionSet: string;
       readonly threads: number;
       readonly maxContextTokens: number;
@@ -43,6 +47,8 @@ export interface StatusResult {
   readonly uptimeMs: number;
   readonly socket: string;
   readonly logFile: string;
+  /** What this daemon was started to compute on: auto, cpu, cuda or cuda:N. */
+  readonly device: DeviceName;
   readonly connections: number;
   readonly runningRequests: number;
   /** Those that wait for the engine. */

@@ -30,6 +30,7 @@ async function main(): Promise<void> {
     version: productVersion,
     device: settings.device,
     threads: settings.threads,
+    kv: settings.kv,
     log,
     startEngine: () =>
       startNativeEngine({

@@ -2,6 +2,7 @@
 import os from "node:os";
 import path from "node:path";
 import { Failure } from "../failure/failure.ts";
+import { deviceName, type DeviceName } from "../protocol/device.ts";
 import { defaultIdleTimes, type IdleTimes } from "./idle-watch.ts";
 
 export interface Settings {
@@ -11,9 +12,11 @@ export interface Settings {
   readonly defaultModel: string;
   /** Tokens by content hash. */
   readonly cacheDir: string;
-  readonly device: "auto" | "cpu" | `cuda${string}`;
+  readonly device: DeviceName;
   /** 0: all cores. */
   readonly threads: number;
+  /** What keys and values are kept in. */
+  readonly kv: "bf16" | "fp8";
 }
 
 export function readSettings(env: NodeJS.ProcessEnv, packageRoot: string): Settings {
@@ -29,6 +32,7 @@ export function readSettings(env: NodeJS.ProcessEnv, packageRoot: string): Setti
     cacheDir: path.resolve(env["LONGSIGHT_CACHE_DIR"] ?? path.join(cacheHome, "longsight")),
     device: device(env["LONGSIGHT_DEVICE"]),
     threads: number(env, "LONGSIGHT_THREADS", /^\d{1,4}$/) ?? 0,
+    kv: kv(env["LONGSIGHT_KV"]),
   };
 }
 
@@ -45,10 +49,15 @@ function number(env: NodeJS.ProcessEnv, name: string, pattern: RegExp): number |
   return Number(text);
 }
 
-function device(text: string | undefined): Settings["device"] {
-  if (text === undefined || text === "" || text === "auto") return "auto";
-  if (text === "cpu") return text;
-  const cuda = /^cuda(:\d+)?$/.exec(text);
-  if (cuda) return `cuda${cuda[1] ?? ""}`;
+function kv(text: string | undefined): Settings["kv"] {
+  if (text === undefined || text === "" || text === "bf16") return "bf16";
+  if (text === "fp8") return text;
+  throw new Failure("invalid-argument", `LONGSIGHT_KV=${text} is neither bf16 nor fp8.`);
+}
+
+function device(text: string | undefined): DeviceName {
+  if (text === undefined || text === "") return "auto";
+  const name = deviceName(text);
+  if (name !== undefined) return name;
   throw new Failure("invalid-argument", `LONGSIGHT_DEVICE=${text} is none of auto, cpu, cuda, cuda:N.`);
 }

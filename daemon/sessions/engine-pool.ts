@@ -3,6 +3,7 @@
  */
 import type { Engine, ModelInfo } from "../engine/engine.ts";
 import { toFailure } from "../failure/failure.ts";
+import type { DeviceName } from "../protocol/device.ts";
 import type { EngineState } from "../protocol/status.ts";
 
 /** An engine with its model. `alive` is false from its death or disposal on; its KV states are gone then. */
@@ -15,9 +16,11 @@ export interface LoadedEngine {
 
 export interface EnginePoolOptions {
   readonly startEngine: () => Engine;
-  readonly device: "auto" | "cpu" | `cuda${string}`;
+  readonly device: DeviceName;
   /** 0: all cores. */
   readonly threads: number;
+  /** What keys and values are kept in. */
+  readonly kv: "bf16" | "fp8";
   readonly onDied: (modelDir: string, reason: string) => void;
 }
 
@@ -58,7 +61,7 @@ export class EnginePool {
     const [loaded] = this.#loaded.values();
     if (loaded) {
       const { modelDir: model, info, engine } = loaded;
-      const { architecture, device, instructionSet, threads, maxContextTokens } = info;
+      const { architecture, device, deviceName, deviceBytes, instructionSet, threads, maxContextTokens } = info;
       const memory = await engine.memory().catch(() => ({ peakBytes: 0, kvBytes: 0 }));
       const { peakBytes: peakMemoryBytes, kvBytes } = memory;
       return {
@@ -66,6 +69,8 @@ export class EnginePool {
         model,
         architecture,
         device,
+        deviceName,
+        deviceBytes,
         instructionSet,
         threads,
         maxContextTokens,
@@ -94,7 +99,7 @@ export class EnginePool {
   readonly #starting = new Set<Engine>();
 
   async #load(modelDir: string): Promise<LoadedEngine> {
-    const { startEngine, device, threads, onDied } = this.#options;
+    const { startEngine, device, threads, kv, onDied } = this.#options;
     const engine = startEngine();
     this.#starting.add(engine);
     let loaded: LoadedEngine | null = null;
@@ -104,7 +109,7 @@ export class EnginePool {
       onDied(modelDir, reason);
     });
     try {
-      const info = await engine.load(modelDir, threads > 0 ? { device, threads } : { device });
+      const info = await engine.load(modelDir, threads > 0 ? { device, threads, kv } : { device, kv });
       loaded = { modelDir, engine, info, alive: true };
       this.#loaded.set(modelDir, loaded);
       this.#infos.set(modelDir, info);

@@ -19,6 +19,7 @@ import type {
   SummaryPiece,
   Target,
 } from "../protocol/index.ts";
+import type { DeviceName } from "../protocol/device.ts";
 import { limits } from "../protocol/limits.ts";
 import { abortable } from "./abortable.ts";
 import { listChanges } from "./context-changes.ts";
@@ -45,8 +46,11 @@ export interface ServiceOptions {
   readonly cacheDir: string | null;
   readonly logFile: string;
   readonly version: string;
-  readonly device: "auto" | "cpu" | `cuda${string}`;
+  /** What engines are asked to compute on. */
+  readonly device: DeviceName;
   readonly threads: number;
+  /** What engines keep keys and values in; default bf16. */
+  readonly kv?: "bf16" | "fp8";
   readonly startEngine: () => Engine;
   readonly log: { info(text: string): void; error(text: string, cause?: unknown): void };
 }
@@ -113,6 +117,7 @@ export class LongsightService {
       startEngine: options.startEngine,
       device: options.device,
       threads: options.threads,
+      kv: options.kv ?? "bf16",
       onDied: (modelDir, reason) => {
         options.log.error(`the engine with ${modelDir} died: ${reason}`);
         const message = `The engine died (${reason}); the next question starts it again.`;
@@ -227,6 +232,7 @@ export class LongsightService {
       uptimeMs: Date.now() - this.#startedAt,
       socket: this.#address,
       logFile: this.#options.logFile,
+      device: this.#options.device,
       connections: this.#connectionCount(),
       runningRequests: this.#scheduler.isRunning ? 1 : 0,
       queuedRequests: this.#scheduler.waitingCount,

@@ -1,8 +1,12 @@
 #include "bench/planted_backend.h"
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <stdexcept>
+#include <thread>
+
+#include "engine/stopwatch.h"
 
 namespace longsight::bench {
 namespace {
@@ -17,6 +21,8 @@ constexpr uint64_t kLooseEvery = 4096;
 // What a planted line adds to a score, after the attention's own scale: far above the other keys'
 // noise, whose sum over a million of them it must outweigh.
 constexpr double kPeak = 26;
+// No chunk is longer.
+constexpr int64_t kMostChunk = 65536;
 // Radians per token, of the fastest frequency: bands some 16 offsets wide.
 constexpr double kFastest = 0.2;
 
@@ -83,24 +89,61 @@ void PlantedBackend::PlantQuery(const std::vector<std::complex<float>>& phases, 
   reserved[head % kLooseKinds] = seen;
 }
 
-void PlantedBackend::Rotate(const RopeSpec&, float* x, int64_t rows, int64_t heads,
-                            int64_t head_size, int64_t first_position) {
-  std::vector<std::complex<float>> phases(frequencies_.size());
-  for (int64_t row = 0; row < rows; ++row) {
-    const int64_t position = first_position + row;
-    for (size_t f = 0; f < phases.size(); ++f) {
-      phases[f] =
-          std::complex<float>(std::polar(1.0, frequencies_[f] * static_cast<double>(position)));
-    }
-    for (int64_t head = 0; head < heads; ++head) {
-      float* to = x + (row * heads + head) * head_size;
-      if (heads == kv_heads_) {
-        PlantKey(phases, position, to);
-      } else {
-        PlantQuery(phases, head, to);
-      }
+const PlantedBackend::Planted& PlantedBackend::At(int64_t position, int64_t rows, int64_t heads) {
+  for (const Planted& planted : planted_) {
+    if (planted.position == position && planted.rows == rows && planted.heads == heads) {
+      return planted;
     }
   }
+  inner_->Wait();
+  const Stopwatch watch;
+  // Behind the chunk that has been done.
+  std::erase_if(planted_, [&](const Planted& p) {
+    return p.heads == heads && (p.position > position || p.position + kMostChunk < position);
+  });
+  const int64_t n = heads * head_size_;
+  std::vector<float> values(static_cast<size_t>(rows * n));
+  const auto plant = [&](int64_t begin, int64_t end) {
+    std::vector<std::complex<float>> phases(frequencies_.size());
+    for (int64_t row = begin; row < end; ++row) {
+      for (size_t f = 0; f < phases.size(); ++f) {
+        phases[f] = std::complex<float>(
+            std::polar(1.0, frequencies_[f] * static_cast<double>(position + row)));
+      }
+      for (int64_t head = 0; head < heads; ++head) {
+        float* to = values.data() + row * n + head * head_size_;
+        if (heads == kv_heads_) {
+          PlantKey(phases, position + row, to);
+        } else {
+          PlantQuery(phases, head, to);
+        }
+      }
+    }
+  };
+  // As many threads as a CPU run is measured with.
+  const int64_t parts = inner_->device() == "cpu"
+                            ? inner_->threads()
+                            : std::max<int64_t>(1, std::thread::hardware_concurrency());
+  std::vector<std::jthread> threads;
+  for (int64_t part = 0; part < parts; ++part) {
+    threads.emplace_back(plant, rows * part / parts, rows * (part + 1) / parts);
+  }
+  threads.clear();  // joins
+  const DType type = inner_->activation_type();
+  BackendMemory memory = inner_->Allocate(rows * n * DTypeBytes(type), "planted heads");
+  inner_->Upload(values.data(), rows * n, {memory.get(), type, n});
+  planted_.push_back({position, rows, heads, std::move(memory)});
+  inner_->Wait();
+  planting_ms_ += watch.milliseconds();
+  return planted_.back();
+}
+
+void PlantedBackend::Rotate(const RopeSpec&, Rows x, int64_t rows, int64_t heads, int64_t,
+                            int64_t first_position) {
+  const Planted& planted = At(first_position, rows, heads);
+  const int64_t n = heads * head_size_;
+  inner_->StoreKv({1, heads, head_size_, x.type}, {planted.memory.get(), x.type, n}, rows,
+                  {x.data, nullptr});
 }
 
 }  // namespace longsight::bench

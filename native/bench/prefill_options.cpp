@@ -31,6 +31,7 @@ const char* const kPrefillUsage =
     "  --runs N                of every length and mode, in turn; the median is printed (default "
     "1)\n"
     "  --threads N             default: one per processor\n"
+    "  --device NAME           auto, cpu, cuda or cuda:N (default auto)\n"
     "  --json                  one JSON object instead of a table\n";
 
 namespace {
@@ -106,6 +107,8 @@ PrefillOptions ParsePrefillOptions(int argc, char** argv) {
       options.chunk = ParseNumber(name, argv[++i]);
     } else if (name == "--runs") {
       options.runs = ParseNumber(name, argv[++i]);
+    } else if (name == "--device") {
+      options.device = argv[++i];
     } else if (name == "--threads") {
       options.threads =
           static_cast<int>(std::min<int64_t>(ParseNumber(name, argv[++i]), kMaxThreads));

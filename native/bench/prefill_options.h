@@ -20,7 +20,8 @@ struct PrefillOptions {
   double recall_floor = -1;  // each head's own
   int64_t chunk = 32768;     // what the daemon uses
   int64_t runs = 1;
-  int threads = 0;  // 0: one per processor
+  int threads = 0;              // 0: one per processor
+  std::string device = "auto";  // as EngineOptions::device
   bool json = false;
   bool help = false;
 };

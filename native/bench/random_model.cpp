@@ -1,7 +1,10 @@
 #include "bench/random_model.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <thread>
+#include <vector>
 
 #include "engine/checked_math.h"
 #include "engine/rope_frequencies.h"
@@ -47,11 +50,20 @@ Tensor RandomModel::NextTensor(int64_t rows, int64_t columns) {
   auto* out = reinterpret_cast<uint16_t*>(memory_.data() + used_);
   used_ += MatrixBytes(rows, columns);
   const float scale = 1.0f / std::sqrt(static_cast<float>(columns));
-  for (int64_t i = 0; i < rows * columns; ++i) {
-    state_ = state_ * 1664525u + 1013904223u;  // Numerical Recipes' generator: speed, not quality
-    const float unit = static_cast<float>(state_ >> 8) * 0x1p-23f - 1.0f;
-    out[i] = static_cast<uint16_t>(std::bit_cast<uint32_t>(unit * scale) >> 16);
+  const auto fill = [=](int64_t begin, int64_t end, uint32_t state) {
+    for (int64_t i = begin; i < end; ++i) {
+      state = state * 1664525u + 1013904223u;  // Numerical Recipes' generator: speed, not quality
+      const float unit = static_cast<float>(state >> 8) * 0x1p-23f - 1.0f;
+      out[i] = static_cast<uint16_t>(std::bit_cast<uint32_t>(unit * scale) >> 16);
+    }
+  };
+  const int64_t n = rows * columns;
+  const int64_t parts = std::clamp<int64_t>(std::thread::hardware_concurrency(), 1, 16);
+  std::vector<std::jthread> threads;
+  for (int64_t part = 0; part < parts; ++part) {
+    threads.emplace_back(fill, n * part / parts, n * (part + 1) / parts, ++state_ * 2654435761u);
   }
+  threads.clear();  // joins
   return Tensor{"random", out, DType::kBF16, {rows, columns}};
 }
 

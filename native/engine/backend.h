@@ -1,8 +1,10 @@
 // What the decoder asks of a device. One implementation per backend; the decoder knows no other way
 // to compute.
 //
-// Activations are fp32, row-major, strides in elements. Sizes have been checked against the model
-// by the decoder; an implementation may rely on them. Calls come from one thread at a time.
+// Activations are row-major where the backend keeps them, strides in elements: fp32 in the residual
+// stream, activation_type() elsewhere. Sizes have been checked against the model by the decoder; an
+// implementation may rely on them. Calls come from one thread at a time, and may return before
+// their work is done: results are there after Logits or Wait.
 #pragma once
 
 #include <atomic>
@@ -12,6 +14,7 @@
 #include <string>
 
 #include "engine/decoder_spec.h"
+#include "engine/kv_segment.h"
 #include "engine/line_choice.h"
 #include "engine/model.h"
 #include "engine/prefill_report.h"
@@ -19,13 +22,26 @@
 namespace longsight {
 
 struct ConstRows {
-  const float* data;
+  const void* data;
+  DType type;
   int64_t stride;
+
+  ConstRows From(int64_t row) const {
+    return {static_cast<const std::byte*>(data) + row * stride * DTypeBytes(type), type, stride};
+  }
 };
 
 struct Rows {
-  float* data;
+  void* data;
+  DType type;
   int64_t stride;
+
+  Rows From(int64_t row) const {
+    return {static_cast<std::byte*>(data) + row * stride * DTypeBytes(type), type, stride};
+  }
+  // The same elements in rows of another length.
+  Rows InRowsOf(int64_t elements) const { return {data, type, elements}; }
+  operator ConstRows() const { return {data, type, stride}; }  // NOLINT: reading is always allowed
 };
 
 enum class Accumulate { kOverwrite, kAdd };
@@ -34,21 +50,27 @@ enum class Accumulate { kOverwrite, kAdd };
 struct KvRun {
   const void* keys;
   const void* values;
+  const void* key_scales;  // of kE4M3
+  const void* value_scales;
   DType type;
   int64_t tokens;
   int64_t first_position;
 };
 
+// Rows of K or V in a segment, and their scales.
+struct KvRows {
+  void* data;
+  void* scales;
+};
+
 struct AttentionCall {
-  const float* query;  // [rows, heads, head_size]
+  ConstRows query;  // [rows, heads, head_size]
   int64_t rows;
-  int64_t first_position;  // absolute position of row 0
-  int64_t window;          // 0: none
-  KvRun kv;
-  float* out;  // [rows, heads, head_size]
-  float* lse;  // [rows, heads]
-  // `out` and `lse` hold the result over earlier runs, to be merged with this one's.
-  bool merge;
+  int64_t first_position;     // absolute position of row 0
+  int64_t window;             // 0: none
+  std::span<const KvRun> kv;  // ascending; at least one
+  Rows out;                   // [rows, heads, head_size]
+  float* lse;                 // [rows, heads]
   const std::atomic<bool>* cancel;
 };
 
@@ -60,7 +82,7 @@ struct HeadOutcome {
 
 // The rows of a chunk, in a layer with full attention, over all keys up to the last row.
 struct SparseCall {
-  const float* query;  // [rows, heads, head_size]
+  ConstRows query;  // [rows, heads, head_size]
   int64_t rows;
   int64_t first_position;
   std::span<const KvRun> kv;           // from position 0 on, without a gap
@@ -69,33 +91,51 @@ struct SparseCall {
   double recall_floor;
   AreaBudget area;
   HeadOutcome* outcomes;  // [heads]; or null
-  float* out;             // [rows, heads, head_size]
+  Rows out;               // [rows, heads, head_size]
   float* lse;             // [rows, heads]
   const std::atomic<bool>* cancel;
 };
 
 // Where the attention of one query row of a layer went.
 struct MassCall {
-  const float* query;             // [heads, head_size]
+  ConstRows query;                // [1, heads, head_size]
   const float* lse;               // [heads]: over all keys of the row, as Attend gave it
   std::span<const KvRun> kv;      // from position 0 on, without a gap
   std::span<const int64_t> ends;  // ascending, at most the tokens of kv
   float* mass;                    // [heads, ends]
   const std::atomic<bool>* cancel;
 };
+// Memory of a backend, which may outlive it.
+using BackendMemory = std::shared_ptr<std::byte>;
 
 class Backend {
  public:
   virtual ~Backend() = default;
 
-  virtual std::string device() const = 0;           // "cpu"
-  virtual std::string instruction_set() const = 0;  // "avx2"
+  virtual std::string device() const = 0;           // "cpu", "cuda:0"
+  virtual std::string device_name() const = 0;      // of the product, where that is known
+  virtual std::string instruction_set() const = 0;  // "avx2", "sm_90"
   virtual int threads() const = 0;
+  // Of activations between matrix products.
+  virtual DType activation_type() const = 0;
+  // Rows that go through projections and MLP together.
+  virtual int64_t block_rows() const = 0;
   // What the operations keep for themselves, whatever their size.
   virtual int64_t scratch_bytes() const = 0;
 
+  // Memory for KV and activations. Throws Error(kNotEnoughMemory) that names `purpose` and the
+  // size.
+  virtual BackendMemory Allocate(int64_t bytes, const char* purpose) = 0;
+  // What Allocate could still give, and the weights beside it: see MemoryPlan.
+  virtual int64_t available_bytes() const = 0;
+  // The device's own memory; 0 when it shares the machine's.
+  virtual int64_t device_bytes() const = 0;
+  // Brings the weights of `model`, which must outlive the backend, where the operations want them;
+  // the bytes that they take there. Once, before any operation. Throws Error(kNotEnoughMemory).
+  virtual int64_t TakeWeights(const Model& model) = 0;
+
   // y[rows, hidden] = table[ids].
-  virtual void Embed(const Tensor& table, const uint32_t* ids, int64_t rows, float* y) = 0;
+  virtual void Embed(const Tensor& table, const uint32_t* ids, int64_t rows, Rows y) = 0;
   // y[rows, n] = x / rms(x) * weight[n]; y may be x.
   virtual void RmsNorm(ConstRows x, const std::vector<float>& weight, double epsilon, int64_t rows,
                        Rows y) = 0;
@@ -103,21 +143,29 @@ class Backend {
   virtual void Multiply(const Linear& linear, ConstRows x, int64_t rows, Rows y,
                         Accumulate mode) = 0;
   // Turns x[rows, heads, head_size] in place; row r is at first_position + r.
-  virtual void Rotate(const RopeSpec& rope, float* x, int64_t rows, int64_t heads,
-                      int64_t head_size, int64_t first_position) = 0;
+  virtual void Rotate(const RopeSpec& rope, Rows x, int64_t rows, int64_t heads, int64_t head_size,
+                      int64_t first_position) = 0;
   // gate[rows, n] = silu(gate) * up.
   virtual void SwiGlu(Rows gate, ConstRows up, int64_t rows, int64_t n) = 0;
-  // Rounds `n` fp32 numbers into a KV segment.
-  virtual void StoreKv(const float* x, int64_t n, DType type, void* destination) = 0;
+  // Rounds x[rows, kv_heads, head_size] into a KV segment.
+  virtual void StoreKv(const KvLayout& layout, ConstRows x, int64_t rows, KvRows destination) = 0;
   virtual void Attend(const DecoderSpec& spec, const AttentionCall& call) = 0;
   // Adds what it did to `report`.
   virtual void AttendSparse(const DecoderSpec& spec, const SparseCall& call,
                             PrefillReport& report) = 0;
-  // What AttendSparse keeps for itself at a context of `tokens`.
-  virtual int64_t sparse_bytes(const DecoderSpec& spec, int64_t tokens) const = 0;
+  // What AttendSparse keeps for itself for chunks of `rows` in a context of `tokens`.
+  virtual int64_t sparse_bytes(const DecoderSpec& spec, int64_t rows, int64_t tokens) const = 0;
+  // Takes that memory at once, rather than more with every chunk. Throws Error(kNotEnoughMemory).
+  virtual void ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t tokens) = 0;
+  // logits[rows, vocabulary], on the host, = x[rows, hidden] * head^T. Waits.
+  virtual void Logits(const Linear& head, ConstRows x, int64_t rows, float* logits) = 0;
+  // y[n] = x[n], from the host. Has been read when this returns.
+  virtual void Upload(const float* x, int64_t n, Rows y) = 0;
   // mass[head][i] += the row's attention to the keys [ends[i - 1], ends[i]). False: this device
   // cannot tell.
   virtual bool AddMass(const DecoderSpec& /*spec*/, const MassCall& /*call*/) { return false; }
+  // Until all that was called is done. Throws Error(kEngineDied) when the device failed.
+  virtual void Wait() = 0;
 };
 
 // Threads beyond this are a mistake rather than a wish.
@@ -130,5 +178,11 @@ std::string CpuInstructionSet();
 // `exact`: no rounding of activations. `threads` <= 0: one per processor that this process may use.
 // Throws Error as CpuInstructionSet does.
 std::unique_ptr<Backend> MakeCpuBackend(int threads, bool exact);
+
+// Device number `device`, counted as the driver does. Throws Error(kDeviceUnavailable) that says
+// what is missing: the backend in this build, a driver, such a device, a library.
+std::unique_ptr<Backend> MakeCudaBackend(int device);
+// Compiled into this build.
+bool HasCudaBackend();
 
 }  // namespace longsight

@@ -6,11 +6,13 @@
 #include "cpu/isa.h"
 #include "cpu/kernels.h"
 #include "cpu/thread_pool.h"
+#include "engine/anonymous_memory.h"
 #include "engine/backend.h"
 #include "engine/block_recall.h"
 #include "engine/error.h"
 #include "engine/line_choice.h"
 #include "engine/stopwatch.h"
+#include "engine/system_memory.h"
 #include "index/area.h"
 
 #ifdef __linux__
@@ -28,6 +30,8 @@ cpu::DType KernelType(DType type) {
       return cpu::DType::kF16;
     case DType::kBF16:
       return cpu::DType::kBF16;
+    case DType::kE4M3:
+      break;
   }
   throw Error(ErrorCode::kInternal, "a tensor of unknown element type");
 }
@@ -42,29 +46,48 @@ int UsableProcessors() {
   return count == 0 ? 1 : static_cast<int>(count);
 }
 
+// The CPU's activations are fp32.
+const float* Floats(ConstRows rows) { return static_cast<const float*>(rows.data); }
+float* Floats(Rows rows) { return static_cast<float*>(rows.data); }
+
 class CpuBackend final : public Backend {
  public:
   CpuBackend(int threads, bool exact) : threads_(threads), exact_(exact), pool_(threads) {}
 
   std::string device() const override { return "cpu"; }
+  std::string device_name() const override { return ""; }
   std::string instruction_set() const override { return cpu::IsaName(); }
   int threads() const override { return threads_; }
+  DType activation_type() const override { return DType::kF32; }
+  // Enough to amortise the unpacking of weights, few enough that intermediate results stay in the
+  // cache.
+  int64_t block_rows() const override { return 512; }
   int64_t scratch_bytes() const override {
     return threads_ * static_cast<int64_t>(cpu::ThreadPool::kScratchBytes +
                                            cpu::ThreadPool::kSharedScratchBytesPerThread);
   }
 
-  void Embed(const Tensor& table, const uint32_t* ids, int64_t rows, float* y) override {
-    cpu::Embed(pool_, table.data, KernelType(table.type), ids, rows, table.shape[1], y);
+  BackendMemory Allocate(int64_t bytes, const char* purpose) override {
+    auto memory = std::make_shared<AnonymousMemory>(bytes, purpose);
+    std::byte* const data = memory->data();
+    return {std::move(memory), data};
+  }
+  int64_t available_bytes() const override { return AvailableMemoryBytes(); }
+  int64_t device_bytes() const override { return 0; }
+  // Read where they lie, in the mapped file.
+  int64_t TakeWeights(const Model& model) override { return model.weights_bytes; }
+
+  void Embed(const Tensor& table, const uint32_t* ids, int64_t rows, Rows y) override {
+    cpu::Embed(pool_, table.data, KernelType(table.type), ids, rows, table.shape[1], Floats(y));
   }
 
   void RmsNorm(ConstRows x, const std::vector<float>& weight, double epsilon, int64_t rows,
                Rows y) override {
     cpu::RmsNormParams p{};
-    p.x = x.data;
+    p.x = Floats(x);
     p.x_stride = x.stride;
     p.weight = weight.data();
-    p.y = y.data;
+    p.y = Floats(y);
     p.y_stride = y.stride;
     p.rows = rows;
     p.n = static_cast<int64_t>(weight.size());
@@ -74,12 +97,12 @@ class CpuBackend final : public Backend {
 
   void Multiply(const Linear& linear, ConstRows x, int64_t rows, Rows y, Accumulate mode) override {
     cpu::MatmulParams p{};
-    p.x = x.data;
+    p.x = Floats(x);
     p.x_stride = x.stride;
     p.w = linear.weight.data;
     p.w_type = KernelType(linear.weight.type);
     p.bias = linear.bias.empty() ? nullptr : linear.bias.data();
-    p.y = y.data;
+    p.y = Floats(y);
     p.y_stride = y.stride;
     p.rows = rows;
     p.in = linear.weight.shape[1];
@@ -89,10 +112,10 @@ class CpuBackend final : public Backend {
     cpu::Matmul(pool_, p);
   }
 
-  void Rotate(const RopeSpec& rope, float* x, int64_t rows, int64_t heads, int64_t head_size,
+  void Rotate(const RopeSpec& rope, Rows x, int64_t rows, int64_t heads, int64_t head_size,
               int64_t first_position) override {
     cpu::RopeParams p{};
-    p.x = x;
+    p.x = Floats(x);
     p.row_stride = heads * head_size;
     p.head_stride = head_size;
     p.rows = rows;
@@ -107,25 +130,26 @@ class CpuBackend final : public Backend {
 
   void SwiGlu(Rows gate, ConstRows up, int64_t rows, int64_t n) override {
     cpu::SwiGluParams p{};
-    p.gate = gate.data;
-    p.up = up.data;
+    p.gate = Floats(gate);
+    p.up = Floats(up);
     p.gate_stride = gate.stride;
     p.up_stride = up.stride;
-    p.y = gate.data;
+    p.y = Floats(gate);
     p.y_stride = gate.stride;
     p.rows = rows;
     p.n = n;
     cpu::SwiGlu(pool_, p);
   }
 
-  void StoreKv(const float* x, int64_t n, DType type, void* destination) override {
-    cpu::Convert(pool_, x, destination, KernelType(type), n);
+  void StoreKv(const KvLayout& layout, ConstRows x, int64_t rows, KvRows destination) override {
+    cpu::Convert(pool_, Floats(x), destination.data, KernelType(layout.type),
+                 rows * layout.row_elements());
   }
 
   void Attend(const DecoderSpec& spec, const AttentionCall& call) override {
     cpu::AttentionParams p{};
-    p.q = call.query;
-    p.q_row_stride = spec.query_size();
+    p.q = Floats(call.query);
+    p.q_row_stride = call.query.stride;
     p.q_head_stride = spec.head_size;
     p.rows = call.rows;
     p.heads = spec.heads;
@@ -134,21 +158,19 @@ class CpuBackend final : public Backend {
     p.first_position = call.first_position;
     p.window = call.window;
     p.scale = static_cast<float>(spec.attention_scale);
-    p.kv.k = call.kv.keys;
-    p.kv.v = call.kv.values;
-    p.kv.type = KernelType(call.kv.type);
-    p.kv.row_stride = spec.kv_size();
-    p.kv.head_stride = spec.head_size;
-    p.kv.tokens = call.kv.tokens;
-    p.kv.first_position = call.kv.first_position;
-    p.out = call.out;
-    p.out_row_stride = spec.query_size();
+    p.out = Floats(call.out);
+    p.out_row_stride = call.out.stride;
     p.out_head_stride = spec.head_size;
     p.lse = call.lse;
-    p.merge = call.merge;
     p.round_activations = !exact_;
     p.cancel = call.cancel;
-    cpu::Attention(pool_, p);
+    for (const KvRun& run : call.kv) {
+      p.kv = {run.keys,       run.values, KernelType(run.type), spec.kv_size(),
+              spec.head_size, run.tokens, run.first_position};
+      cpu::Attention(pool_, p);
+      if (call.cancel->load(std::memory_order_relaxed)) return;
+      p.merge = true;
+    }
   }
 
   void AttendSparse(const DecoderSpec& spec, const SparseCall& call,
@@ -172,7 +194,7 @@ class CpuBackend final : public Backend {
   bool AddMass(const DecoderSpec& spec, const MassCall& call) override {
     const std::vector<cpu::KvView> views = Views(spec, call.kv);
     cpu::AttentionMassParams p{};
-    p.q = call.query;
+    p.q = Floats(call.query);
     p.q_head_stride = spec.head_size;
     p.heads = spec.heads;
     p.kv_heads = spec.kv_heads;
@@ -189,13 +211,23 @@ class CpuBackend final : public Backend {
     return true;
   }
 
-  int64_t sparse_bytes(const DecoderSpec& spec, int64_t tokens) const override {
+  int64_t sparse_bytes(const DecoderSpec& spec, int64_t, int64_t tokens) const override {
     const int64_t group = spec.heads / spec.kv_heads;
     const int64_t bands = tokens / index::kBandOffsets + 1;
     const int64_t floats = group * (tokens + bands) + cpu::ProbeWorkspaceFloats(group, tokens) +
                            spec.kv_heads * spec.head_size * (tokens / index::kKeyBlock + 1);
     return floats * static_cast<int64_t>(sizeof(float));
   }
+
+  void ReserveSparse(const DecoderSpec&, int64_t, int64_t) override {}
+
+  void Logits(const Linear& head, ConstRows x, int64_t rows, float* logits) override {
+    Multiply(head, x, rows, {logits, DType::kF32, head.weight.shape[0]}, Accumulate::kOverwrite);
+  }
+
+  void Upload(const float* x, int64_t n, Rows y) override { std::copy_n(x, n, Floats(y)); }
+
+  void Wait() override {}
 
  private:
   static std::vector<cpu::KvView> Views(const DecoderSpec& spec, std::span<const KvRun> runs) {
@@ -234,7 +266,7 @@ class CpuBackend final : public Backend {
     for (int64_t kv_head = 0; kv_head < spec.kv_heads; ++kv_head) {
       const int64_t first_head = kv_head * group;
       cpu::ProbeParams p{};
-      p.q = call.query + (call.rows - probe_rows) * spec.query_size() + first_head * spec.head_size;
+      p.q = Floats(call.query.From(call.rows - probe_rows)) + first_head * spec.head_size;
       p.q_row_stride = spec.query_size();
       p.q_head_stride = spec.head_size;
       p.rows = probe_rows;
@@ -261,8 +293,8 @@ class CpuBackend final : public Backend {
           choice = ChooseBlocks(pattern, chunk);
           if (floor <= 0 || choice.kind == index::PatternKind::kDense) return;
           const BlockScoring scoring = {
-              call.query + (first_head + i) * spec.head_size, spec.query_size(), spec.head_size,
-              key_means_.data() + kv_head * KeyBlocks(tokens) * spec.head_size};
+              Floats(call.query) + (first_head + i) * spec.head_size, spec.query_size(),
+              spec.head_size, key_means_.data() + kv_head * KeyBlocks(tokens) * spec.head_size};
           if (BlockRecall(scoring, pattern.a, chunk, sums) >= floor) return;
           // What the blocks do not reach, lines can.
           const double block_pairs = choice.pairs;
@@ -283,7 +315,7 @@ class CpuBackend final : public Backend {
       covers.push_back({choice.kind, choice.lines(), choice.blocks});
     }
     cpu::SparseAttentionParams p{};
-    p.q = call.query;
+    p.q = Floats(call.query);
     p.q_row_stride = p.out_row_stride = spec.query_size();
     p.q_head_stride = p.out_head_stride = spec.head_size;
     p.rows = call.rows;
@@ -294,7 +326,7 @@ class CpuBackend final : public Backend {
     p.scale = static_cast<float>(spec.attention_scale);
     p.kv = kv;
     p.covers = covers.data();
-    p.out = call.out;
+    p.out = Floats(call.out);
     p.lse = call.lse;
     p.round_activations = !exact_;
     p.cancel = call.cancel;

@@ -38,6 +38,8 @@ double LogLikelihood(std::span<const float> logits, uint32_t token) {
   for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - top);
   return static_cast<double>(logits[token]) - top - std::log(sum);
 }
+// From so many rows on a layer takes long enough to be waited for.
+constexpr int64_t kPacedRows = 512;
 
 }  // namespace
 
@@ -78,6 +80,7 @@ void Decoder::Forward(const KvState& base, KvSegment& tail, std::span<const uint
                       progress,
                       last ? logits : nullptr};
     ForwardChunk(chunk);
+    backend_.Wait();  // what is committed is complete
     tail.Commit(rows);
     done += rows;
     progress(done);
@@ -97,6 +100,8 @@ void Decoder::ForwardChunk(const Chunk& chunk) {
     Attend(chunk, layer, first_row);
     if (evidence_ != nullptr && chunk.logits != nullptr) AddEvidence(chunk, layer);
     FinishLayer(chunk, layer, first_row);
+    // Else a device would be far behind what is reported, and could not be cancelled.
+    if (chunk.rows() >= kPacedRows) backend_.Wait();
     chunk.progress(chunk.done + chunk.rows() * (layer + 1) / (layers + 1));
   }
   Score(chunk);
@@ -110,11 +115,11 @@ int64_t Decoder::FirstOutput(const Chunk& chunk) const {
 }
 
 void Decoder::Embed(const Chunk& chunk) {
-  for (int64_t begin = 0; begin < chunk.rows(); begin += kBlockRows) {
+  for (int64_t begin = 0; begin < chunk.rows(); begin += chunk.space.block()) {
     chunk.CheckCancelled();
-    const int64_t rows = std::min(kBlockRows, chunk.rows() - begin);
+    const int64_t rows = std::min(chunk.space.block(), chunk.rows() - begin);
     backend_.Embed(model_.embedding, chunk.tokens.data() + begin, rows,
-                   chunk.space.residual + begin * model_.spec.hidden);
+                   chunk.space.residual.From(begin));
   }
 }
 
@@ -124,42 +129,40 @@ void Decoder::Project(const Chunk& chunk, int64_t layer, int64_t first_query) {
   const LayerWeights& weights = model_.layers[static_cast<size_t>(layer)];
   const bool rope = spec.layers[static_cast<size_t>(layer)].rope;
   Workspace& space = chunk.space;
-  const DType kv_type = chunk.tail.layout().type;
 
-  for (int64_t begin = 0; begin < chunk.rows(); begin += kBlockRows) {
+  for (int64_t begin = 0; begin < chunk.rows(); begin += space.block()) {
     chunk.CheckCancelled();
-    const int64_t rows = std::min(kBlockRows, chunk.rows() - begin);
+    const int64_t rows = std::min(space.block(), chunk.rows() - begin);
     const int64_t position = chunk.first_position() + begin;
-    const ConstRows normed{space.normed, spec.hidden};
-    backend_.RmsNorm({space.residual + begin * spec.hidden, spec.hidden}, weights.attention_norm,
-                     spec.norm_epsilon, rows, {space.normed, spec.hidden});
+    backend_.RmsNorm(space.residual.From(begin), weights.attention_norm, spec.norm_epsilon, rows,
+                     space.normed);
 
-    backend_.Multiply(weights.key, normed, rows, {space.key, spec.kv_size()},
-                      Accumulate::kOverwrite);
-    backend_.Multiply(weights.value, normed, rows, {space.value, spec.kv_size()},
-                      Accumulate::kOverwrite);
+    backend_.Multiply(weights.key, space.normed, rows, space.key, Accumulate::kOverwrite);
+    backend_.Multiply(weights.value, space.normed, rows, space.value, Accumulate::kOverwrite);
     if (!weights.key_norm.empty()) {
-      backend_.RmsNorm({space.key, spec.head_size}, weights.key_norm, spec.norm_epsilon,
-                       rows * spec.kv_heads, {space.key, spec.head_size});
+      const Rows heads = space.key.InRowsOf(spec.head_size);
+      backend_.RmsNorm(heads, weights.key_norm, spec.norm_epsilon, rows * spec.kv_heads, heads);
     }
     if (rope) {
       backend_.Rotate(spec.rope, space.key, rows, spec.kv_heads, spec.head_size, position);
     }
     const int64_t row = chunk.tail.tokens() + begin;
-    backend_.StoreKv(space.key, rows * spec.kv_size(), kv_type,
-                     chunk.tail.mutable_key_row(layer, row));
-    backend_.StoreKv(space.value, rows * spec.kv_size(), kv_type,
-                     chunk.tail.mutable_value_row(layer, row));
+    KvSegment& tail = chunk.tail;
+    backend_.StoreKv(tail.layout(), space.key, rows,
+                     {tail.mutable_key_row(layer, row), tail.key_scales(layer, row)});
+    backend_.StoreKv(tail.layout(), space.value, rows,
+                     {tail.mutable_value_row(layer, row), tail.value_scales(layer, row)});
 
     const int64_t skipped = std::clamp<int64_t>(first_query - begin, 0, rows);
     const int64_t query_rows = rows - skipped;
     if (query_rows == 0) continue;
-    float* query = space.query + (begin + skipped) * spec.query_size();
-    backend_.Multiply(weights.query, {space.normed + skipped * spec.hidden, spec.hidden},
-                      query_rows, {query, spec.query_size()}, Accumulate::kOverwrite);
+    const Rows query = space.query.From(begin + skipped);
+    backend_.Multiply(weights.query, space.normed.From(skipped), query_rows, query,
+                      Accumulate::kOverwrite);
     if (!weights.query_norm.empty()) {
-      backend_.RmsNorm({query, spec.head_size}, weights.query_norm, spec.norm_epsilon,
-                       query_rows * spec.heads, {query, spec.head_size});
+      const Rows heads = query.InRowsOf(spec.head_size);
+      backend_.RmsNorm(heads, weights.query_norm, spec.norm_epsilon, query_rows * spec.heads,
+                       heads);
     }
     if (rope) {
       backend_.Rotate(spec.rope, query, query_rows, spec.heads, spec.head_size, position + skipped);
@@ -167,39 +170,49 @@ void Decoder::Project(const Chunk& chunk, int64_t layer, int64_t first_query) {
   }
 }
 
-// The rows from `first_query` on, over every segment of the base and then over the tail with this
-// chunk's own rows, merged as they come.
+// K and V of a layer from position `oldest` on: every segment of the base, then the tail with this
+// chunk's own rows.
+std::vector<KvRun> Decoder::Runs(const Chunk& chunk, int64_t layer, int64_t oldest) const {
+  std::vector<KvRun> runs;
+  const auto add = [&](const KvSegment& segment, int64_t tokens) {
+    const int64_t skipped = std::clamp<int64_t>(oldest - segment.first_position(), 0, tokens);
+    if (skipped == tokens) return;
+    runs.push_back({segment.key_row(layer, skipped), segment.value_row(layer, skipped),
+                    segment.key_scales(layer, skipped), segment.value_scales(layer, skipped),
+                    segment.layout().type, tokens - skipped, segment.first_position() + skipped});
+  };
+  for (const KvState::Part& part : chunk.base.parts()) add(*part.segment, part.tokens);
+  add(chunk.tail, chunk.tail.tokens() + chunk.rows());
+  return runs;
+}
+
+// The rows from `first_query` on.
 void Decoder::Attend(const Chunk& chunk, int64_t layer, int64_t first_query) {
   const DecoderSpec& spec = model_.spec;
+  // Times are of the device's work, not of asking for it.
+  if (report_ != nullptr) backend_.Wait();
   if (IsSparse(chunk, layer)) return AttendSparse(chunk, layer, first_query);
   const Stopwatch watch;
   const int64_t window = spec.layers[static_cast<size_t>(layer)].window;
   const int64_t position = chunk.first_position() + first_query;
   // The oldest key that the first query still sees.
   const int64_t oldest = window > 0 ? std::max<int64_t>(0, position - window + 1) : 0;
+  const std::vector<KvRun> runs = Runs(chunk, layer, oldest);
 
   AttentionCall call{};
-  call.query = chunk.space.query + first_query * spec.query_size();
+  call.query = chunk.space.query.From(first_query);
   call.rows = chunk.rows() - first_query;
   call.first_position = position;
   call.window = window;
-  call.out = chunk.space.attention + first_query * spec.query_size();
+  call.kv = runs;
+  call.out = chunk.space.attention.From(first_query);
   call.lse = chunk.space.log_sum_exp + first_query * spec.heads;
   call.cancel = &chunk.cancel;
-  const auto attend = [&](const KvSegment& segment, int64_t tokens) {
-    const int64_t skipped = std::clamp<int64_t>(oldest - segment.first_position(), 0, tokens);
-    if (skipped == tokens) return;
-    call.kv = {segment.key_row(layer, skipped), segment.value_row(layer, skipped),
-               segment.layout().type, tokens - skipped, segment.first_position() + skipped};
-    backend_.Attend(spec, call);
-    chunk.CheckCancelled();
-    call.merge = true;
-  };
-  for (const KvState::Part& part : chunk.base.parts()) attend(*part.segment, part.tokens);
-  attend(chunk.tail, chunk.tail.tokens() + chunk.rows());
+  backend_.Attend(spec, call);
+  chunk.CheckCancelled();
   if (observer_ && window == 0) {
-    std::vector<KvRun> runs;
-    observer_(layer, MakeSparseCall(chunk, layer, first_query, runs));
+    std::vector<KvRun> all;
+    observer_(layer, MakeSparseCall(chunk, layer, first_query, all));
     chunk.CheckCancelled();
   }
   if (report_ == nullptr || window > 0) return;
@@ -207,6 +220,7 @@ void Decoder::Attend(const Chunk& chunk, int64_t layer, int64_t first_query) {
       static_cast<double>(spec.heads) * index::CausalArea(call.first_position, call.rows);
   report_->dense_pairs += pairs;
   report_->kept_pairs += pairs;
+  backend_.Wait();
   report_->attention_ms += watch.milliseconds();
 }
 
@@ -214,9 +228,9 @@ void Decoder::Attend(const Chunk& chunk, int64_t layer, int64_t first_query) {
 void Decoder::AddEvidence(const Chunk& chunk, int64_t layer) {
   const DecoderSpec& spec = model_.spec;
   if (spec.layers[static_cast<size_t>(layer)].window > 0) return;
-  const std::vector<KvRun> runs = Runs(chunk, layer);
+  const std::vector<KvRun> runs = Runs(chunk, layer, 0);
   MassCall call{};
-  call.query = chunk.space.query + (chunk.rows() - 1) * spec.query_size();
+  call.query = chunk.space.query.From(chunk.rows() - 1);
   call.lse = chunk.space.log_sum_exp + (chunk.rows() - 1) * spec.heads;
   call.kv = runs;
   call.ends = evidence_->ends();
@@ -228,18 +242,6 @@ void Decoder::AddEvidence(const Chunk& chunk, int64_t layer) {
   }
   chunk.CheckCancelled();
   evidence_->Add();
-}
-
-// K and V of everything up to the chunk's last row.
-std::vector<KvRun> Decoder::Runs(const Chunk& chunk, int64_t layer) const {
-  std::vector<KvRun> runs;
-  const auto add = [&](const KvSegment& segment, int64_t tokens) {
-    runs.push_back({segment.key_row(layer, 0), segment.value_row(layer, 0), segment.layout().type,
-                    tokens, segment.first_position()});
-  };
-  for (const KvState::Part& part : chunk.base.parts()) add(*part.segment, part.tokens);
-  add(chunk.tail, chunk.tail.tokens() + chunk.rows());
-  return runs;
 }
 
 void Decoder::SetPrefill(const PrefillSettings& settings, PrefillReport& report) {
@@ -261,14 +263,13 @@ bool Decoder::IsSparse(const Chunk& chunk, int64_t layer) const {
 SparseCall Decoder::MakeSparseCall(const Chunk& chunk, int64_t layer, int64_t first_query,
                                    std::vector<KvRun>& runs) const {
   const DecoderSpec& spec = model_.spec;
-  runs = Runs(chunk, layer);
-
+  runs = Runs(chunk, layer, 0);
   SparseCall call{};
-  call.query = chunk.space.query + first_query * spec.query_size();
+  call.query = chunk.space.query.From(first_query);
   call.rows = chunk.rows() - first_query;
   call.first_position = chunk.first_position() + first_query;
   call.kv = runs;
-  call.out = chunk.space.attention + first_query * spec.query_size();
+  call.out = chunk.space.attention.From(first_query);
   call.lse = chunk.space.log_sum_exp + first_query * spec.heads;
   call.cancel = &chunk.cancel;
   return call;
@@ -290,34 +291,26 @@ void Decoder::FinishLayer(const Chunk& chunk, int64_t layer, int64_t first_row) 
   const DecoderSpec& spec = model_.spec;
   const LayerWeights& weights = model_.layers[static_cast<size_t>(layer)];
   Workspace& space = chunk.space;
-  for (int64_t begin = first_row; begin < chunk.rows(); begin += kBlockRows) {
+  for (int64_t begin = first_row; begin < chunk.rows(); begin += space.block()) {
     chunk.CheckCancelled();
-    const int64_t rows = std::min(kBlockRows, chunk.rows() - begin);
-    float* residual = space.residual + begin * spec.hidden;
-    const Rows normed{space.normed, spec.hidden};
-    backend_.Multiply(weights.output,
-                      {space.attention + begin * spec.query_size(), spec.query_size()}, rows,
-                      {residual, spec.hidden}, Accumulate::kAdd);
-    backend_.RmsNorm({residual, spec.hidden}, weights.mlp_norm, spec.norm_epsilon, rows, normed);
-    backend_.Multiply(weights.gate, {normed.data, normed.stride}, rows,
-                      {space.gate, spec.intermediate}, Accumulate::kOverwrite);
-    backend_.Multiply(weights.up, {normed.data, normed.stride}, rows, {space.up, spec.intermediate},
-                      Accumulate::kOverwrite);
-    backend_.SwiGlu({space.gate, spec.intermediate}, {space.up, spec.intermediate}, rows,
-                    spec.intermediate);
-    backend_.Multiply(weights.down, {space.gate, spec.intermediate}, rows, {residual, spec.hidden},
+    const int64_t rows = std::min(space.block(), chunk.rows() - begin);
+    const Rows residual = space.residual.From(begin);
+    backend_.Multiply(weights.output, space.attention.From(begin), rows, residual,
                       Accumulate::kAdd);
+    backend_.RmsNorm(residual, weights.mlp_norm, spec.norm_epsilon, rows, space.normed);
+    backend_.Multiply(weights.gate, space.normed, rows, space.gate, Accumulate::kOverwrite);
+    backend_.Multiply(weights.up, space.normed, rows, space.up, Accumulate::kOverwrite);
+    backend_.SwiGlu(space.gate, space.up, rows, spec.intermediate);
+    backend_.Multiply(weights.down, space.gate, rows, residual, Accumulate::kAdd);
   }
 }
 
-// logits[rows, vocabulary] of the chunk's rows from `first_row` on, at most kBlockRows.
+// logits[rows, vocabulary] of the chunk's rows from `first_row` on, at most the rows of a block.
 void Decoder::ComputeLogits(const Chunk& chunk, int64_t first_row, int64_t rows, float* logits) {
-  const DecoderSpec& spec = model_.spec;
-  const Rows normed{chunk.space.normed, spec.hidden};
-  backend_.RmsNorm({chunk.space.residual + first_row * spec.hidden, spec.hidden}, model_.final_norm,
-                   spec.norm_epsilon, rows, normed);
-  backend_.Multiply(model_.head, {normed.data, normed.stride}, rows, {logits, spec.vocabulary},
-                    Accumulate::kOverwrite);
+  const Workspace& space = chunk.space;
+  backend_.RmsNorm(space.residual.From(first_row), model_.final_norm, model_.spec.norm_epsilon,
+                   rows, space.normed);
+  backend_.Logits(model_.head, space.normed, rows, logits);
 }
 
 // Each row's output against the token that follows it.

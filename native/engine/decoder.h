@@ -57,7 +57,7 @@ class Decoder {
   void ComputeLogits(const Chunk& chunk, int64_t first_row, int64_t rows, float* logits);
   void Score(const Chunk& chunk);
 
-  std::vector<KvRun> Runs(const Chunk& chunk, int64_t layer) const;
+  std::vector<KvRun> Runs(const Chunk& chunk, int64_t layer, int64_t oldest) const;
   void AddEvidence(const Chunk& chunk, int64_t layer);
   bool IsSparse(const Chunk& chunk, int64_t layer) const;
   void AttendSparse(const Chunk& chunk, int64_t layer, int64_t first_query);

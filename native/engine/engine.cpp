@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "engine/stopwatch.h"
@@ -9,12 +10,26 @@
 namespace longsight {
 namespace {
 
-std::unique_ptr<Backend> MakeBackend(const EngineOptions& options) {
-  if (options.device != "auto" && options.device != "cpu") {
-    throw Error(ErrorCode::kDeviceUnavailable,
-                "device \"" + options.device + "\" is not compiled into this build; \"cpu\" is");
+// The number in "cuda:N"; 0 for "cuda"; -1 for anything else.
+int CudaDevice(const std::string& device) {
+  if (device == "cuda") return 0;
+  const std::string prefix = "cuda:";
+  int number = -1;
+  if (!device.starts_with(prefix)) return -1;
+  const char* const end = device.data() + device.size();
+  const auto [rest, error] = std::from_chars(device.data() + prefix.size(), end, number);
+  return error == std::errc() && rest == end && number >= 0 ? number : -1;
+}
+
+DType KvElement(const Backend& backend, Precision precision, KvType kv) {
+  if (kv == KvType::kFp8) {
+    if (backend.activation_type() != DType::kBF16) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  "keys and values in fp8 need a GPU, not device \"" + backend.device() + "\"");
+    }
+    return DType::kE4M3;
   }
-  return MakeCpuBackend(options.threads, options.precision == Precision::kF32);
+  return precision == Precision::kF32 ? DType::kF32 : DType::kBF16;
 }
 
 void CheckChunk(int64_t chunk_tokens) {
@@ -25,17 +40,44 @@ void CheckChunk(int64_t chunk_tokens) {
 
 }  // namespace
 
-std::unique_ptr<Engine> Engine::Load(const std::string& model_dir, const EngineOptions& options) {
-  std::unique_ptr<Backend> backend = MakeBackend(options);
-  return std::make_unique<Engine>(LoadModel(model_dir), std::move(backend), options.precision);
+std::unique_ptr<Backend> MakeBackend(const EngineOptions& options) {
+  const bool exact = options.precision == Precision::kF32;
+  if (options.device == "cpu") return MakeCpuBackend(options.threads, exact);
+  if (options.device == "auto") {
+    if (exact || !HasCudaBackend()) return MakeCpuBackend(options.threads, exact);
+    try {
+      return MakeCudaBackend(0);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kDeviceUnavailable) throw;
+      return MakeCpuBackend(options.threads, exact);
+    }
+  }
+  const int device = CudaDevice(options.device);
+  if (device < 0) {
+    throw Error(ErrorCode::kDeviceUnavailable,
+                "there is no device \"" + options.device + "\"; auto, cpu, cuda and cuda:N are");
+  }
+  if (exact && HasCudaBackend()) {
+    throw Error(ErrorCode::kDeviceUnavailable,
+                "device \"" + options.device + "\" computes in bf16; precision f32 needs \"cpu\"");
+  }
+  return MakeCudaBackend(device);
 }
 
-Engine::Engine(Model model, std::unique_ptr<Backend> backend, Precision precision)
+std::unique_ptr<Engine> Engine::Load(const std::string& model_dir, const EngineOptions& options) {
+  std::unique_ptr<Backend> backend = MakeBackend(options);
+  return std::make_unique<Engine>(LoadModel(model_dir), std::move(backend), options.precision,
+                                  options.kv);
+}
+
+Engine::Engine(Model model, std::unique_ptr<Backend> backend, Precision precision, KvType kv)
     : model_(std::move(model)),
       backend_(std::move(backend)),
       kv_layout_{model_.spec.layer_count(), model_.spec.kv_heads, model_.spec.head_size,
-                 precision == Precision::kF32 ? DType::kF32 : DType::kBF16},
-      kv_account_(std::make_shared<std::atomic<int64_t>>(0)) {}
+                 KvElement(*backend_, precision, kv)},
+      kv_account_(std::make_shared<std::atomic<int64_t>>(0)) {
+  model_.weights_bytes = backend_->TakeWeights(model_);
+}
 
 MemoryPlan Engine::Plan(int64_t context_tokens, int64_t chunk_tokens) const {
   CheckChunk(chunk_tokens);
@@ -44,7 +86,7 @@ MemoryPlan Engine::Plan(int64_t context_tokens, int64_t chunk_tokens) const {
                                                  std::to_string(model_.spec.max_context) +
                                                  ", the model's longest context");
   }
-  return PlanMemory(model_, kv_layout_, context_tokens, chunk_tokens, Scratch(context_tokens));
+  return PlanMemory(model_, *backend_, kv_layout_, 0, context_tokens, chunk_tokens);
 }
 
 void Engine::CheckTokens(const KvState& base, std::span<const uint32_t> tokens, int64_t new_tokens,
@@ -68,15 +110,16 @@ void Engine::CheckTokens(const KvState& base, std::span<const uint32_t> tokens, 
   }
 }
 
-int64_t Engine::Scratch(int64_t context_tokens) const {
-  return backend_->scratch_bytes() + backend_->sparse_bytes(model_.spec, context_tokens);
-}
-
 std::shared_ptr<KvSegment> Engine::NewSegment(const KvState& base, int64_t capacity,
                                               int64_t chunk_tokens, int64_t more_bytes) {
-  const int64_t scratch = Scratch(base.token_count() + capacity) + more_bytes;
-  RequireFit(PlanMemory(model_, kv_layout_, capacity, chunk_tokens, scratch), capacity);
-  return std::make_shared<KvSegment>(kv_layout_, base.token_count(), capacity, kv_account_);
+  const int64_t held = base.token_count();
+  MemoryPlan plan = PlanMemory(model_, *backend_, kv_layout_, held, capacity, chunk_tokens);
+  plan.workspace_bytes += more_bytes;
+  plan.required_bytes += more_bytes;
+  RequireFit(plan, capacity);
+  return std::make_shared<KvSegment>(kv_layout_, held, capacity,
+                                     backend_->Allocate(kv_layout_.bytes(capacity), "the KV cache"),
+                                     kv_account_);
 }
 
 KvState Engine::Prefill(const KvState& base, std::span<const uint32_t> tokens, int64_t chunk_tokens,
@@ -90,8 +133,11 @@ PrefillResult Engine::Prefill(const KvState& base, std::span<const uint32_t> tok
   const auto count = static_cast<int64_t>(tokens.size());
   CheckTokens(base, tokens, count, chunk_tokens, ErrorCode::kOverBudget);
   std::shared_ptr<KvSegment> segment = NewSegment(base, count, chunk_tokens);
-  Workspace workspace(model_.spec, std::min(chunk_tokens, count));
+  Workspace workspace(model_.spec, *backend_, std::min(chunk_tokens, count));
   PrefillResult result;
+  if (settings.mode != PrefillMode::kDense) {
+    backend_->ReserveSparse(model_.spec, workspace.chunk(), base.token_count() + count);
+  }
   Decoder decoder(model_, *backend_);
   decoder.SetPrefill(settings, result.report);
   decoder.Forward(base, *segment, tokens, workspace, cancel, progress, nullptr);
@@ -107,7 +153,7 @@ PatternScores Engine::TryPatterns(std::span<const uint32_t> tokens, int64_t chun
   const int64_t rows = std::min(chunk_tokens, count);
   const std::shared_ptr<KvSegment> segment =
       NewSegment({}, count, chunk_tokens, PatternSearch::Bytes(model_.spec, rows));
-  Workspace workspace(model_.spec, rows);
+  Workspace workspace(model_.spec, *backend_, rows);
   PatternSearch search(model_.spec, *backend_, trial, count, chunk_tokens);
   Decoder decoder(model_, *backend_);
   decoder.SetObserver(
@@ -121,7 +167,7 @@ std::vector<float> Engine::Logits(const KvState& base, std::span<const uint32_t>
   const auto count = static_cast<int64_t>(tokens.size());
   CheckTokens(base, tokens, count, chunk_tokens, ErrorCode::kOverBudget);
   std::shared_ptr<KvSegment> segment = NewSegment(base, count, chunk_tokens);
-  Workspace workspace(model_.spec, std::min(chunk_tokens, count));
+  Workspace workspace(model_.spec, *backend_, std::min(chunk_tokens, count));
   std::vector<float> logits(static_cast<size_t>(model_.spec.vocabulary));
   Decoder(model_, *backend_)
       .Forward(base, *segment, tokens, workspace, cancel, [](int64_t) {}, logits.data());
@@ -143,7 +189,7 @@ GenerateResult Engine::Generate(const KvState& base, std::span<const uint32_t> t
   Sampler sampler(options.sampling);
   const int64_t capacity = count + max_tokens - 1;
   std::shared_ptr<KvSegment> segment = NewSegment(base, capacity, options.chunk_tokens);
-  Workspace workspace(model_.spec, std::min(options.chunk_tokens, count));
+  Workspace workspace(model_.spec, *backend_, std::min(options.chunk_tokens, count));
   std::vector<float> logits(static_cast<size_t>(model_.spec.vocabulary));
   Decoder decoder(model_, *backend_);
   AttentionEvidence evidence(model_.spec, options.evidence_ends, base.token_count());

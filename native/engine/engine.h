@@ -25,11 +25,22 @@ enum class Precision {
   kF32,   // everything fp32: for tests
 };
 
+// Of keys and values, where activations are bf16.
+enum class KvType {
+  kBf16,
+  kFp8,  // half the memory; on a GPU
+};
+
 struct EngineOptions {
-  std::string device = "auto";  // "auto" or "cpu"
+  std::string device = "auto";  // "auto", "cpu", "cuda" or "cuda:N"
   int threads = 0;              // 0: all processors
   Precision precision = Precision::kBf16;
+  KvType kv = KvType::kBf16;
 };
+
+// A device that is named is that one or an error; `auto` is the first GPU, or else the CPU. Throws
+// Error(kDeviceUnavailable).
+std::unique_ptr<Backend> MakeBackend(const EngineOptions& options);
 
 struct PrefillResult {
   KvState kv;
@@ -65,9 +76,11 @@ struct GenerateResult {
 // run beside them.
 class Engine {
  public:
-  // Throws Error: see LoadModel; kDeviceUnavailable for a device that is not compiled in.
+  // Throws Error: see LoadModel; kDeviceUnavailable for a device that is not there.
   static std::unique_ptr<Engine> Load(const std::string& model_dir, const EngineOptions& options);
-  Engine(Model model, std::unique_ptr<Backend> backend, Precision precision);
+  // Throws Error(kInvalidArgument) when the backend has no such KV.
+  Engine(Model model, std::unique_ptr<Backend> backend, Precision precision,
+         KvType kv = KvType::kBf16);
 
   const Model& model() const { return model_; }
   const Backend& backend() const { return *backend_; }
@@ -105,8 +118,6 @@ class Engine {
  private:
   void CheckTokens(const KvState& base, std::span<const uint32_t> tokens, int64_t new_tokens,
                    int64_t chunk_tokens, ErrorCode too_long) const;
-  // What the backend keeps for itself at that length.
-  int64_t Scratch(int64_t context_tokens) const;
   // Checks that it fits, with `more_bytes` beside it.
   std::shared_ptr<KvSegment> NewSegment(const KvState& base, int64_t capacity, int64_t chunk_tokens,
                                         int64_t more_bytes = 0);

@@ -20,6 +20,8 @@ const char* ErrorCodeName(ErrorCode code) {
       return "question-too-long";
     case ErrorCode::kInvalidArgument:
       return "invalid-argument";
+    case ErrorCode::kEngineDied:
+      return "engine-died";
     case ErrorCode::kEngineStopped:
       return "engine-stopped";
     case ErrorCode::kCancelled:

@@ -15,6 +15,7 @@ enum class ErrorCode {
   kOverBudget,
   kQuestionTooLong,
   kInvalidArgument,
+  kEngineDied,  // the device failed for good: only another process can use it
   kEngineStopped,
   kCancelled,
   kInternal,

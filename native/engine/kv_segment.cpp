@@ -7,11 +7,11 @@
 namespace longsight {
 
 KvSegment::KvSegment(const KvLayout& layout, int64_t first_position, int64_t capacity,
-                     KvAccount account)
+                     std::shared_ptr<std::byte> storage, KvAccount account)
     : layout_(layout),
       first_position_(first_position),
       capacity_(capacity),
-      storage_(capacity * layout.bytes_per_token(), "the KV cache"),
+      storage_(std::move(storage)),
       account_(std::move(account)) {}
 
 KvSegment::~KvSegment() { account_->fetch_sub(tokens_ * layout_.bytes_per_token()); }

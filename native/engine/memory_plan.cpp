@@ -5,7 +5,6 @@
 #include <string>
 
 #include "engine/error.h"
-#include "engine/system_memory.h"
 #include "engine/workspace.h"
 
 namespace longsight {
@@ -19,16 +18,18 @@ std::string Mebibytes(int64_t bytes) {
 
 }  // namespace
 
-MemoryPlan PlanMemory(const Model& model, const KvLayout& layout, int64_t new_tokens, int64_t chunk,
-                      int64_t scratch) {
+MemoryPlan PlanMemory(const Model& model, const Backend& backend, const KvLayout& layout,
+                      int64_t held_tokens, int64_t new_tokens, int64_t chunk) {
+  const int64_t rows = std::max<int64_t>(1, std::min(chunk, new_tokens));
   MemoryPlan plan{};
   plan.weights_bytes = model.weights_bytes;
-  plan.kv_bytes = new_tokens * layout.bytes_per_token();
-  plan.workspace_bytes =
-      Workspace::PlannedBytes(model.spec, std::max<int64_t>(1, std::min(chunk, new_tokens))) +
-      model.spec.vocabulary * static_cast<int64_t>(sizeof(float)) + scratch;
+  plan.kv_bytes = layout.bytes(new_tokens);
+  plan.workspace_bytes = Workspace::PlannedBytes(model.spec, backend, rows) +
+                         model.spec.vocabulary * static_cast<int64_t>(sizeof(float)) +
+                         backend.scratch_bytes() +
+                         backend.sparse_bytes(model.spec, rows, held_tokens + new_tokens);
   plan.required_bytes = plan.weights_bytes + plan.kv_bytes + plan.workspace_bytes;
-  plan.available_bytes = AvailableMemoryBytes();
+  plan.available_bytes = backend.available_bytes();
   return plan;
 }
 

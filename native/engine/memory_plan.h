@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "engine/backend.h"
 #include "engine/kv_segment.h"
 #include "engine/model.h"
 
@@ -13,15 +14,15 @@ struct MemoryPlan {
   int64_t kv_bytes;
   int64_t workspace_bytes;
   int64_t required_bytes;
-  // Weights that are mapped count as available, since the system can drop them: so they stand on
-  // both sides.
+  // Weights count as available, whether the system can drop them or the device holds them already:
+  // so they stand on both sides.
   int64_t available_bytes;
 };
 
-// For `new_tokens` tokens of KV that do not exist yet, run in chunks of `chunk` on a backend that
-// keeps `scratch` bytes.
-MemoryPlan PlanMemory(const Model& model, const KvLayout& layout, int64_t new_tokens, int64_t chunk,
-                      int64_t scratch);
+// For `new_tokens` tokens of KV that do not exist yet, behind `held_tokens` that do, run in chunks
+// of `chunk`.
+MemoryPlan PlanMemory(const Model& model, const Backend& backend, const KvLayout& layout,
+                      int64_t held_tokens, int64_t new_tokens, int64_t chunk);
 
 // Throws Error(kNotEnoughMemory) with the figures when the plan does not fit.
 void RequireFit(const MemoryPlan& plan, int64_t new_tokens);

@@ -28,6 +28,8 @@ std::vector<double> SquareSums(const DecoderSpec& spec, int64_t rows, const floa
   return sums;
 }
 
+const float* Floats(const Rows& rows) { return static_cast<const float*>(rows.data); }
+
 void RequirePositive(int64_t value, const char* name) {
   if (value < 1) {
     throw Error(ErrorCode::kInvalidArgument, std::string(name) + " must be at least 1");
@@ -44,6 +46,10 @@ PatternSearch::PatternSearch(const DecoderSpec& spec, Backend& backend, const Pa
       chunk_tokens_(chunk_tokens),
       chunks_(index::DivideUp(tokens, chunk_tokens)),
       outcomes_(static_cast<size_t>(spec.heads)) {
+  if (backend.activation_type() != DType::kF32) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "patterns are searched for on the CPU, not on device \"" + backend.device() + "\"");
+  }
   RequirePositive(trial.budget_keys, "budgetKeys");
   RequirePositive(trial.sampled_chunks, "sampledChunks");
   RequirePositive(trial.repeats, "repeats");
@@ -81,7 +87,7 @@ void PatternSearch::Observe(int64_t layer, const SparseCall& dense) {
   }
   const size_t candidates = trial_.candidates.size();
   std::vector<double> attention_ms(candidates), index_ms(candidates);
-  const std::vector<double> whole = SquareSums(spec_, dense.rows, nullptr, dense.out);
+  const std::vector<double> whole = SquareSums(spec_, dense.rows, nullptr, Floats(dense.out));
   // One round after the other: what disturbs the machine for a while disturbs all candidates.
   for (int64_t round = 0; round < trial_.repeats; ++round) {
     for (size_t candidate = 0; candidate < candidates; ++candidate) {
@@ -110,7 +116,7 @@ PrefillReport PatternSearch::Attend(SparseCall call) {
   call.recall_floor = 0;
   call.area = {trial_.budget_keys, true};
   call.outcomes = outcomes_.data();
-  call.out = out_.data();
+  call.out = {out_.data(), DType::kF32, spec_.query_size()};
   call.lse = lse_.data();
   PrefillReport report;
   backend_.AttendSparse(spec_, call, report);
@@ -119,7 +125,7 @@ PrefillReport PatternSearch::Attend(SparseCall call) {
 
 void PatternSearch::Compare(CandidateScore* score, size_t first_head, const SparseCall& dense,
                             const std::vector<double>& whole) {
-  const std::vector<double> missed = SquareSums(spec_, dense.rows, out_.data(), dense.out);
+  const std::vector<double> missed = SquareSums(spec_, dense.rows, out_.data(), Floats(dense.out));
   for (size_t head = 0; head < missed.size(); ++head) {
     HeadScore& sums = score->heads[first_head + head];
     if (whole[head] > 0) sums.error += std::sqrt(missed[head] / whole[head]);

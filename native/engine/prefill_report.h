@@ -1,6 +1,7 @@
 // What a prefill is asked to be, and what it tells.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 
@@ -39,6 +40,18 @@ struct PrefillReport {
   double index_ms = 0;
   double log_likelihood = 0;  // natural, summed over
   int64_t scored_tokens = 0;
+
+  // One head of one chunk; a recall of 1 over every pair is a dense one's, and no recall to count.
+  void AddHead(double dense, double kept, double guard, double recall) {
+    dense_pairs += dense;
+    kept_pairs += kept;
+    guard_pairs += guard;
+    if (recall >= 1 && kept >= dense) return;
+    sparse = true;
+    recall_sum += recall;
+    recall_count += 1;
+    recall_least = std::min(recall_least, recall);
+  }
 };
 
 }  // namespace longsight

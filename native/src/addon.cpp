@@ -29,10 +29,11 @@ Napi::Value LoadModel(const Napi::CallbackInfo& info) {
   }
   options.threads = static_cast<int>(threads);
   const std::string precision = arguments.StringField(fields, "precision");
-  if (precision != "bf16" && precision != "f32") {
-    arguments.Fail("precision", "\"bf16\" or \"f32\"");
+  if (precision != "bf16" && precision != "f32" && precision != "fp8") {
+    arguments.Fail("precision", "\"bf16\", \"fp8\" or \"f32\"");
   }
   options.precision = precision == "f32" ? Precision::kF32 : Precision::kBf16;
+  options.kv = precision == "fp8" ? KvType::kFp8 : KvType::kBf16;
   auto task = std::make_unique<LoadTask>(info.Env(), std::move(model_dir), std::move(options));
   const Napi::Promise promise = task->promise();
   task.release()->Queue();  // deletes itself
@@ -42,6 +43,7 @@ Napi::Value LoadModel(const Napi::CallbackInfo& info) {
 Napi::Value Backends(const Napi::CallbackInfo& info) {
   Napi::Array names = Napi::Array::New(info.Env());
   names.Set(uint32_t{0}, "cpu");
+  if (HasCudaBackend()) names.Set(uint32_t{1}, "cuda");
   return names;
 }
 

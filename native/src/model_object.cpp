@@ -62,6 +62,8 @@ Napi::Value ModelObject::Info(const Napi::CallbackInfo& info) {
   SetNumber(result, "weightsBytes", engine.model().weights_bytes);
   SetNumber(result, "kvBytesPerToken", engine.kv_layout().bytes_per_token());
   result.Set("device", engine.backend().device());
+  result.Set("deviceName", engine.backend().device_name());
+  SetNumber(result, "deviceBytes", engine.backend().device_bytes());
   result.Set("instructionSet", engine.backend().instruction_set());
   SetNumber(result, "threads", engine.backend().threads());
   const std::vector<uint32_t>& end_tokens = engine.model().end_tokens;

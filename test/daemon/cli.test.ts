@@ -189,6 +189,12 @@ describe("longsight ask", () => {
       /The question has [\d,]+ tokens/,
     ],
     ["a wrong option", ["ask", "--nope", "q"], 64, /--nope[^]*longsight --help/],
+    [
+      "another device than the running daemon's",
+      ["ask", "--device", "cuda:1", "q"],
+      75,
+      /daemon was started with device cpu, not cuda:1[^]*longsight stop/,
+    ],
     ["a wrong command", ["answer"], 64, /no command "answer"/],
   ])("exits with the catalogue's code for %s, and says what to do", async (_what, args, code, message) => {
     await start();

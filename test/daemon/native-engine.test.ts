@@ -109,7 +109,7 @@ describe("an engine's process that dies", () => {
     const pending =
       what === "prefill"
         ? engine.prefill(base, new Uint32Array(10_000), { ...options, onProgress: kill })
-        : engine.generate(base, new Uint32Array(1), {
+        : engine.generate(base, new Uint32Array([1]), {
             maxTokens: 500,
             chunkTokens: 16,
             sampling,
@@ -122,6 +122,25 @@ describe("an engine's process that dies", () => {
     });
     await expect(engine.memory()).rejects.toMatchObject({ code: "engine-died" });
     expect(reasons).toHaveLength(1);
+  });
+
+  it("ends by itself when its GPU has failed, and says so", async () => {
+    const engine = start(bundled.scriptedWorker);
+    await engine.load("/any", { device: "cpu" });
+    const died = new Promise<string>((resolve) => {
+      engine.onDied(resolve);
+    });
+    const { kv: base } = await engine.prefill(null, new Uint32Array(4), options);
+    const answer = engine.generate(base, new Uint32Array(1), {
+      maxTokens: 5,
+      chunkTokens: 16,
+      sampling,
+      signal: never,
+      onToken: () => undefined,
+    });
+    await expect(answer).rejects.toMatchObject({ code: "engine-died", message: "the GPU failed while computing" });
+    expect(await died).toContain("70");
+    await expect(engine.memory()).rejects.toMatchObject({ code: "engine-died" });
   });
 
   it("settles the first call when the process cannot start", async () => {

@@ -1,8 +1,22 @@
-/** An engine process that a test can kill: the scripted addon, slow enough to be caught at work. */
+/**
+ * An engine process that a test can kill: the scripted addon, slow enough to be caught at work. A question of no tokens but 0 meets
+ * a GPU that fails.
+ */
 import { serveParent } from "../../daemon/engine/worker-process.ts";
 import { defaultScript, scriptedAddon } from "../../daemon/engine/scripted-addon.ts";
 
 serveParent(
-  () => scriptedAddon({ ...defaultScript, stepMs: 20, tokenMs: 20, answer: () => Array<number>(1000).fill(1) }),
+  () =>
+    scriptedAddon({
+      ...defaultScript,
+      stepMs: 20,
+      tokenMs: 20,
+      answer: (_context, question) => {
+        if (question.every((token) => token === 0)) {
+          throw Object.assign(new Error("the GPU failed while computing"), { code: "engine-died" });
+        }
+        return Array<number>(1000).fill(1);
+      },
+    }),
   "the scripted addon",
 );

@@ -51,8 +51,15 @@ class EngineTest {
                 [&] { prefill(std::vector<uint32_t>(4097, 1), 64); });
     CHECK_ERROR(ErrorCode::kInvalidArgument, "contextTokens", [&] { engine_->Plan(4097, 8); });
     CHECK_ERROR(ErrorCode::kInvalidArgument, "a view of 1 tokens", [] { KvState().View(1); });
-    CHECK_ERROR(ErrorCode::kDeviceUnavailable, "\"cuda:0\" is not compiled into this build",
-                [&] { Engine::Load(folder_.path(), {.device = "cuda:0"}); });
+    for (const char* device : {"gpu", "cuda:", "cuda:-1", "cuda:1x"}) {
+      CHECK_ERROR(ErrorCode::kDeviceUnavailable, "there is no device",
+                  [&] { Engine::Load(folder_.path(), {.device = device}); });
+    }
+    CHECK_ERROR(ErrorCode::kInvalidArgument, "fp8 need a GPU",
+                [&] { Engine::Load(folder_.path(), {.device = "cpu", .kv = KvType::kFp8}); });
+    // By name, in a build without CUDA, with it but no driver, and on a machine with few GPUs.
+    CHECK_ERROR(ErrorCode::kDeviceUnavailable, "device \"cuda:99\"",
+                [&] { Engine::Load(folder_.path(), {.device = "cuda:99"}); });
     GenerateOptions options = Options(0);
     CHECK_ERROR(ErrorCode::kInvalidArgument, "maxTokens", [&] { Generate({}, tokens_, options); });
     CHECK_ERROR(ErrorCode::kQuestionTooLong, "exceed the model's 4096",

@@ -1,0 +1,259 @@
+// longsight-bench-cuda: every operation of kernels/cuda on the shapes of published models, as a
+// share of what the device was just measured to copy or to multiply.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "cuda/blas_lt.h"
+#include "cuda/device.h"
+#include "cuda/kernels.h"
+
+namespace longsight::bench {
+namespace {
+
+void Require(cudaError_t error, const char* what) {
+  if (error == cudaSuccess) return;
+  std::fprintf(stderr, "longsight-bench-cuda: %s: %s\n", what, cuda::Describe(error).c_str());
+  std::exit(1);
+}
+
+// Device memory of pseudo-random bits that are small numbers in bf16 and fp32 alike.
+class Buffer {
+ public:
+  explicit Buffer(int64_t bytes) {
+    Require(cudaMalloc(&data_, static_cast<size_t>(bytes)), "memory");
+    std::vector<uint16_t> block(1 << 22);
+    uint32_t state = 1;
+    for (uint16_t& bits : block) {
+      state = state * 1664525u + 1013904223u;
+      // Exponents of 2^-7 to 1, any sign and mantissa.
+      bits = static_cast<uint16_t>((state >> 16 & 0x807F) | ((120 + (state >> 8 & 7)) << 7));
+    }
+    const auto step = static_cast<int64_t>(block.size() * sizeof(uint16_t));
+    for (int64_t at = 0; at < bytes; at += step) {
+      Require(cudaMemcpy(static_cast<std::byte*>(data_) + at, block.data(),
+                         static_cast<size_t>(std::min(step, bytes - at)), cudaMemcpyHostToDevice),
+              "copy");
+    }
+  }
+  ~Buffer() { cudaFree(data_); }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  void* data() const { return data_; }
+
+ private:
+  void* data_ = nullptr;
+};
+
+// The median of some runs, in milliseconds.
+double Time(const std::function<void()>& work) {
+  cudaEvent_t begin, end;
+  Require(cudaEventCreate(&begin), "event");
+  Require(cudaEventCreate(&end), "event");
+  for (int i = 0; i < 3; ++i) work();
+  std::vector<float> times;
+  for (int i = 0; i < 15; ++i) {
+    Require(cudaEventRecord(begin), "event");
+    work();
+    Require(cudaEventRecord(end), "event");
+    Require(cudaEventSynchronize(end), "the work");
+    times.push_back(0);
+    Require(cudaEventElapsedTime(&times.back(), begin, end), "event");
+  }
+  cudaEventDestroy(begin);
+  cudaEventDestroy(end);
+  std::ranges::sort(times);
+  return static_cast<double>(times[times.size() / 2]);
+}
+
+class Bench {
+ public:
+  Bench(const cuda::DeviceInfo& info, cuda::BlasLt& blas) : info_(info), blas_(blas) {}
+
+  void Run() {
+    std::printf("%-44s %10s %12s %8s\n", "operation", "ms", "", "share");
+    Peaks();
+    for (const int64_t rows : {int64_t{8192}, int64_t{1}}) {
+      Product("llama-3-8b q", rows, 4096, 4096, false);
+      Product("llama-3-8b k", rows, 4096, 1024, false);
+      Product("llama-3-8b gate", rows, 4096, 14336, false);
+      Product("llama-3-8b down", rows, 14336, 4096, true);
+      Product("qwen2.5-7b down", rows, 18944, 3584, true);
+    }
+    Product("llama-3-8b head", 1, 4096, 128256, false);
+    Small();
+    for (const int64_t tokens : {int64_t{8192}, int64_t{131072}, int64_t{1000000}}) {
+      Decode("llama-3-8b", 1, tokens, 32, 8);
+      Decode("qwen2.5-7b", 1, tokens, 28, 4);
+    }
+    Decode("llama-3-8b", 1, 1000000, 32, 8, true);
+    Decode("llama-3-8b", 64, 1000000, 32, 8);
+    Decode("llama-3-8b", 64, 1000000, 32, 8, true);
+    Decode("llama-3-8b", 8192, 8192, 32, 8);
+  }
+
+ private:
+  void Report(const std::string& name, double ms, double bytes, double flops) const {
+    if (flops > 0) {
+      const double rate = flops / ms / 1e9;
+      std::printf("%-44s %10.3f %7.0f TFLOP/s %6.1f%%\n", name.c_str(), ms, rate,
+                  100 * rate / peak_flops_);
+    } else {
+      const double rate = bytes / ms / 1e6;
+      std::printf("%-44s %10.3f %7.0f GB/s %9.1f%%\n", name.c_str(), ms, rate,
+                  100 * rate / peak_bytes_);
+    }
+  }
+
+  double ProductMs(int64_t rows, int64_t in, int64_t out, bool add) {
+    const Buffer x(rows * in * 2), w(out * in * 2), y(rows * out * (add ? 4 : 2)),
+        workspace(cuda::BlasLt::kWorkspaceBytes);
+    blas_.SetWorkspace(workspace.data());
+    cuda::MatmulParams p{};
+    p.x = x.data();
+    p.x_stride = p.in = in;
+    p.w = w.data();
+    p.y = y.data();
+    p.y_type = add ? cuda::DType::kF32 : cuda::DType::kBF16;
+    p.y_stride = p.out = out;
+    p.rows = rows;
+    p.add = add;
+    return Time([&] {
+      if (rows <= cuda::kStreamedRows) return Require(cuda::MatmulStreamed(p), "matmul");
+      const std::string failure = blas_.Multiply(p);
+      if (failure.empty()) return;
+      std::fprintf(stderr, "longsight-bench-cuda: %s\n", failure.c_str());
+      std::exit(1);
+    });
+  }
+
+  void Peaks() {
+    constexpr int64_t kBytes = int64_t{4} << 30;
+    const Buffer from(kBytes), to(kBytes);
+    const double copy = Time([&] {
+      Require(cudaMemcpyAsync(to.data(), from.data(), kBytes, cudaMemcpyDeviceToDevice), "copy");
+    });
+    peak_bytes_ = 2.0 * kBytes / copy / 1e6;
+    Report("copy, 4 GiB", copy, 2.0 * kBytes, 0);
+    const double square = ProductMs(8192, 8192, 8192, false);
+    const double flops = 2.0 * 8192 * 8192 * 8192;
+    peak_flops_ = flops / square / 1e9;
+    Report("matmul, 8192 x 8192 x 8192", square, 0, flops);
+  }
+
+  void Product(const char* name, int64_t rows, int64_t in, int64_t out, bool add) {
+    const double ms = ProductMs(rows, in, out, add);
+    const double flops = 2.0 * static_cast<double>(rows) * static_cast<double>(in * out);
+    const bool few = rows <= cuda::kStreamedRows;
+    Report("matmul, " + std::string(name) + ", " + std::to_string(rows) + " rows", ms,
+           2.0 * static_cast<double>(in * out), few ? 0 : flops);
+  }
+
+  void Small() {
+    constexpr int64_t kRows = 8192, kHidden = 4096, kFfn = 14336;
+    const Buffer residual(kRows * kHidden * 4), weight(kHidden * 4), normed(kRows * kHidden * 2);
+    cuda::RmsNormParams norm{};
+    norm.x = residual.data();
+    norm.x_type = cuda::DType::kF32;
+    norm.x_stride = norm.y_stride = norm.n = kHidden;
+    norm.weight = static_cast<const float*>(weight.data());
+    norm.y = normed.data();
+    norm.rows = kRows;
+    norm.eps = 1e-5f;
+    Report("rms norm, 8192 x 4096", Time([&] { Require(cuda::RmsNorm(norm), "norm"); }),
+           6.0 * kRows * kHidden, 0);
+    const Buffer gate(kRows * kFfn * 2), up(kRows * kFfn * 2);
+    Report("swiglu, 8192 x 14336", Time([&] {
+             Require(
+                 cuda::SwiGlu({gate.data(), up.data(), kFfn, kFfn, gate.data(), kFfn, kRows, kFfn}),
+                 "swiglu");
+           }),
+           6.0 * kRows * kFfn, 0);
+    const std::vector<double> frequencies(64, 0.01);
+    const Buffer frequency(64 * 8);
+    Require(cudaMemcpy(frequency.data(), frequencies.data(), 64 * 8, cudaMemcpyHostToDevice),
+            "copy");
+    cuda::RopeParams rope{};
+    rope.x = normed.data();
+    rope.row_stride = kHidden;
+    rope.head_stride = rope.rotary = 128;
+    rope.rows = kRows;
+    rope.heads = 32;
+    rope.inverse_frequency = static_cast<const double*>(frequency.data());
+    rope.first_position = 900000;
+    Report("rope, 8192 x 32 heads of 128", Time([&] { Require(cuda::Rope(rope), "rope"); }),
+           4.0 * kRows * kHidden, 0);
+  }
+
+  void Decode(const char* name, int64_t rows, int64_t tokens, int64_t heads, int64_t kv_heads,
+              bool fp8 = false) {
+    constexpr int64_t kHead = 128;
+    const Buffer q(rows * heads * kHead * 2), out(rows * heads * kHead * 2), lse(rows * heads * 4),
+        k(tokens * kv_heads * kHead * 2), v(tokens * kv_heads * kHead * 2),
+        workspace(cuda::kAttentionWorkspace);
+    // Bits of bf16 in any case: as e4m3, and as scales, they are other numbers, but numbers.
+    const Buffer scales(tokens * kv_heads * 2);
+    cuda::CachedRun run{};
+    run.k = k.data();
+    run.v = v.data();
+    run.row_stride = kv_heads * kHead;
+    run.head_stride = kHead;
+    run.tokens = tokens;
+    run.k_scales = run.v_scales = scales.data();
+    cuda::AttentionDecodeParams p{};
+    p.q = q.data();
+    p.q_row_stride = p.out_row_stride = heads * kHead;
+    p.rows = rows;
+    p.heads = heads;
+    p.kv_heads = kv_heads;
+    p.head_size = kHead;
+    p.first_position = tokens - rows;
+    p.scale = 0.088388f;
+    p.runs = &run;
+    p.run_count = 1;
+    p.kv_type = fp8 ? cuda::DType::kE4M3 : cuda::DType::kBF16;
+    p.out = out.data();
+    p.lse = static_cast<float*>(lse.data());
+    p.workspace = workspace.data();
+    p.multiprocessors = info_.multiprocessors;
+    const double ms = Time([&] { Require(cuda::AttentionDecode(p), "decode"); });
+    const double pairs = static_cast<double>(rows) * static_cast<double>(tokens - rows) +
+                         static_cast<double>(rows) * static_cast<double>(rows + 1) / 2;
+    const double flops = 4.0 * pairs * static_cast<double>(heads) * kHead;
+    Report("attention, " + std::string(name) + ", " + std::to_string(rows) + " rows on " +
+               std::to_string(tokens) + (fp8 ? ", fp8" : ""),
+           ms, (fp8 ? 2.03 : 4.0) * static_cast<double>(tokens * kv_heads * kHead),
+           rows > 1 ? flops : 0);
+  }
+
+  const cuda::DeviceInfo& info_;
+  cuda::BlasLt& blas_;
+  double peak_bytes_ = 1, peak_flops_ = 1;
+};
+
+int Run() {
+  std::string reason;
+  if (cuda::DeviceCount(&reason) == 0) {
+    std::fprintf(stderr, "longsight-bench-cuda: no device (%s)\n", reason.c_str());
+    return 77;
+  }
+  cuda::DeviceInfo info;
+  Require(cuda::GetDeviceInfo(0, &info), "the device");
+  const auto blas = cuda::BlasLt::Open(cuda::BlasSearchOfEnvironment(), &reason);
+  if (blas == nullptr) {
+    std::fprintf(stderr, "longsight-bench-cuda: %s\n", reason.c_str());
+    return 1;
+  }
+  std::printf("%s, sm_%d%d, %d multiprocessors; %s\n\n", info.name.c_str(), info.major, info.minor,
+              info.multiprocessors, blas->path().c_str());
+  Bench(info, *blas).Run();
+  return 0;
+}
+
+}  // namespace
+}  // namespace longsight::bench
+
+int main() { return longsight::bench::Run(); }

@@ -1,0 +1,281 @@
+// What the warps of AttentionDecode do with a tile: scores, mask, online softmax, values, and the
+// result's way out.
+#pragma once
+
+#include <cmath>
+
+#include "cuda/attention_tiles.cuh"
+
+namespace longsight::cuda {
+
+inline constexpr float kLog2E = 1.4426950408889634f;
+inline constexpr float kLn2 = 0.6931471805599453f;
+
+struct DecodeArgs {
+  const Bf16* q;
+  int64_t q_row_stride;
+  int64_t rows;
+  int heads, kv_heads, head_size, group;
+  int64_t first_position, window;
+  float scale_log2;
+  int64_t kv_row_stride, kv_head_stride;
+  int64_t row_tiles, splits;
+  // `parts`, and `lse` in them, for AttentionMerge, a stride from split to split; or null, and
+  // there is one split: out and lse are the result.
+  Bf16* out;
+  int64_t out_row_stride;
+  float* parts;
+  float* lse;
+  int64_t part_stride;
+  RunTable table;
+};
+
+// One warp's 16 rows: thread (g, t) = (lane / 4, lane % 4) has rows g and g + 8, and of every eight
+// columns 2 t and 2 t + 1.
+template <int HeadSize>
+struct WarpRows {
+  float out[HeadSize / 8][4];
+  float most[2], sum[2];
+};
+
+// Which token and head the stacked row `packed` of this KV head is.
+static __device__ __forceinline__ int64_t TokenOf(const DecodeArgs& a, int64_t packed) {
+  return packed / a.group;
+}
+
+template <int HeadSize>
+static __device__ __forceinline__ void LoadQuery(const DecodeArgs& a, int kv_head,
+                                                 int64_t first_row,
+                                                 uint32_t (&q)[HeadSize / 16][4]) {
+  const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const int64_t packed = first_row + g + 8 * half;
+    const int64_t token = TokenOf(a, packed);
+    const bool valid = token < a.rows;
+    const int head = kv_head * a.group + static_cast<int>(packed % a.group);
+    const Bf16* row = a.q + (valid ? token * a.q_row_stride + head * a.head_size : 0);
+#pragma unroll
+    for (int k = 0; k < HeadSize / 16; ++k) {
+#pragma unroll
+      for (int right = 0; right < 2; ++right) {
+        const int column = 16 * k + 8 * right + 2 * t;
+        q[k][2 * right + half] =
+            valid && column < a.head_size ? *reinterpret_cast<const uint32_t*>(row + column) : 0;
+      }
+    }
+  }
+}
+
+// scores[16, Keys] = q * k^T for the keys from `first_key` of the tile.
+template <int HeadSize, int Keys>
+static __device__ __forceinline__ void Scores(const uint32_t (&q)[HeadSize / 16][4], const Bf16* k,
+                                              int first_key, float (&scores)[Keys / 8][4]) {
+  const int lane = threadIdx.x % 32;
+  const Bf16* from =
+      k + (first_key + lane / 16 * 8 + lane % 8) * TileShape<HeadSize>::kStride + lane / 8 % 2 * 8;
+#pragma unroll
+  for (int n = 0; n < Keys / 8; ++n) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) scores[n][i] = 0;
+  }
+#pragma unroll
+  for (int step = 0; step < HeadSize / 16; ++step) {
+#pragma unroll
+    for (int n = 0; n < Keys / 16; ++n) {
+      uint32_t b[4];
+      LoadMatrices(b, from + 16 * n * TileShape<HeadSize>::kStride + 16 * step);
+      MultiplyBf16(scores[2 * n], q[step], b[0], b[1]);
+      MultiplyBf16(scores[2 * n + 1], q[step], b[2], b[3]);
+    }
+  }
+}
+
+template <int Keys>
+static __device__ __forceinline__ void Mask(const DecodeArgs& a, const KeyTile& tile,
+                                            int64_t first_row, int first_key,
+                                            float (&scores)[Keys / 8][4]) {
+  const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    // Relative to the tile's first key; small by the walk's choice, but for a window's far end.
+    const int64_t row =
+        a.first_position + TokenOf(a, first_row + g + 8 * half) - tile.position(a.table);
+    const int64_t oldest = a.window > 0 ? row - a.window : -1;
+#pragma unroll
+    for (int n = 0; n < Keys / 8; ++n) {
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        const int key = first_key + 8 * n + 2 * t + i;
+        const bool seen = key < tile.keys && key <= row && key > oldest;
+        if (!seen) scores[n][2 * half + i] = -INFINITY;
+      }
+    }
+  }
+}
+
+// The online softmax: scores become weights, and what was summed before is scaled down.
+template <int HeadSize, int Keys>
+static __device__ __forceinline__ void Soften(const DecodeArgs& a, WarpRows<HeadSize>& rows,
+                                              float (&scores)[Keys / 8][4]) {
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    float most = rows.most[half];
+#pragma unroll
+    for (int n = 0; n < Keys / 8; ++n) {
+      most = fmaxf(most, fmaxf(scores[n][2 * half], scores[n][2 * half + 1]));
+    }
+    most = fmaxf(most, __shfl_xor_sync(0xFFFFFFFFu, most, 1));
+    most = fmaxf(most, __shfl_xor_sync(0xFFFFFFFFu, most, 2));
+    // A row that has seen no key yet: -inf - -inf would be NaN.
+    const float base = most == -INFINITY ? 0.0f : most * a.scale_log2;
+    const float keep = exp2f(rows.most[half] * a.scale_log2 - base);
+    rows.most[half] = most;
+    float sum = 0;
+#pragma unroll
+    for (int n = 0; n < Keys / 8; ++n) {
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        const float weight = exp2f(scores[n][2 * half + i] * a.scale_log2 - base);
+        scores[n][2 * half + i] = weight;
+        sum += weight;
+      }
+    }
+    rows.sum[half] = rows.sum[half] * keep + sum;
+#pragma unroll
+    for (int d = 0; d < HeadSize / 8; ++d) {
+      rows.out[d][2 * half] *= keep;
+      rows.out[d][2 * half + 1] *= keep;
+    }
+  }
+}
+
+// Every column by the scale of its key.
+template <int Keys>
+static __device__ __forceinline__ void ScaleColumns(const float* scales,
+                                                    float (&columns)[Keys / 8][4]) {
+  const int t = threadIdx.x % 4;
+#pragma unroll
+  for (int n = 0; n < Keys / 8; ++n) {
+    const float2 scale = *reinterpret_cast<const float2*>(scales + 8 * n + 2 * t);
+    columns[n][0] *= scale.x;
+    columns[n][1] *= scale.y;
+    columns[n][2] *= scale.x;
+    columns[n][3] *= scale.y;
+  }
+}
+
+// out += weights * v.
+template <int HeadSize, int Keys>
+static __device__ __forceinline__ void AddValues(const float (&weights)[Keys / 8][4], const Bf16* v,
+                                                 int first_key, WarpRows<HeadSize>& rows) {
+  const int lane = threadIdx.x % 32;
+  const Bf16* from =
+      v + (first_key + lane / 8 % 2 * 8 + lane % 8) * TileShape<HeadSize>::kStride + lane / 16 * 8;
+#pragma unroll
+  for (int step = 0; step < Keys / 16; ++step) {
+    const float (&left)[4] = weights[2 * step];
+    const float (&right)[4] = weights[2 * step + 1];
+    const uint32_t a[4] = {PackBf16(left[0], left[1]), PackBf16(left[2], left[3]),
+                           PackBf16(right[0], right[1]), PackBf16(right[2], right[3])};
+#pragma unroll
+    for (int d = 0; d < HeadSize / 16; ++d) {
+      uint32_t b[4];
+      LoadMatricesTransposed(b, from + 16 * step * TileShape<HeadSize>::kStride + 16 * d);
+      MultiplyBf16(rows.out[2 * d], a, b[0], b[1]);
+      MultiplyBf16(rows.out[2 * d + 1], a, b[2], b[3]);
+    }
+  }
+}
+
+static __device__ __forceinline__ float NaturalLse(const DecodeArgs& a, float most, float sum) {
+  return sum > 0 ? most * a.scale_log2 * kLn2 + logf(sum) : -INFINITY;
+}
+
+// Two neighbouring columns of a finished row.
+static __device__ __forceinline__ void Write(const DecodeArgs& a, int kv_head, int64_t split,
+                                             int64_t packed, int column, float x, float y) {
+  const int64_t token = TokenOf(a, packed);
+  if (token >= a.rows || column >= a.head_size) return;
+  const int head = kv_head * a.group + static_cast<int>(packed % a.group);
+  if (a.parts == nullptr) {
+    Bf16* out = a.out + token * a.out_row_stride + head * a.head_size + column;
+    *reinterpret_cast<uint32_t*>(out) = PackBf16(x, y);
+  } else {
+    float* out = a.parts + split * a.part_stride + (token * a.heads + head) * a.head_size + column;
+    *reinterpret_cast<float2*>(out) = make_float2(x, y);
+  }
+}
+
+static __device__ __forceinline__ void WriteLse(const DecodeArgs& a, int kv_head, int64_t split,
+                                                int64_t packed, float lse) {
+  const int64_t token = TokenOf(a, packed);
+  if (token >= a.rows) return;
+  const int head = kv_head * a.group + static_cast<int>(packed % a.group);
+  a.lse[split * a.part_stride + token * a.heads + head] = lse;
+}
+
+// Each warp has rows of its own.
+template <int HeadSize>
+static __device__ void WriteRows(const DecodeArgs& a, int kv_head, int64_t split, int64_t first_row,
+                                 const WarpRows<HeadSize>& rows) {
+  const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const int64_t packed = first_row + g + 8 * half;
+    const float sum = rows.sum[half];
+    const float factor = sum > 0 ? 1 / sum : 0.0f;
+#pragma unroll
+    for (int d = 0; d < HeadSize / 8; ++d) {
+      Write(a, kv_head, split, packed, 8 * d + 2 * t, rows.out[d][2 * half] * factor,
+            rows.out[d][2 * half + 1] * factor);
+    }
+    if (t == 0) WriteLse(a, kv_head, split, packed, NaturalLse(a, rows.most[half], sum));
+  }
+}
+
+// All four warps have the same rows, each over its keys: merged through shared memory.
+template <int HeadSize>
+static __device__ void MergeWarps(const DecodeArgs& a, int kv_head, int64_t split,
+                                  int64_t first_row, const WarpRows<HeadSize>& rows,
+                                  float* shared) {
+  constexpr int kWarps = kAttentionThreads / 32;
+  float* most = shared;             // [warps, 16]
+  float* sum = most + 16 * kWarps;  // [warps, 16]
+  float* out = sum + 16 * kWarps;   // [warps, 16, HeadSize]
+  const int warp = threadIdx.x / 32, g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const int row = 16 * warp + g + 8 * half;
+    if (t == 0) {
+      most[row] = rows.most[half];
+      sum[row] = rows.sum[half];
+    }
+#pragma unroll
+    for (int d = 0; d < HeadSize / 8; ++d) {
+      *reinterpret_cast<float2*>(out + row * HeadSize + 8 * d + 2 * t) =
+          make_float2(rows.out[d][2 * half], rows.out[d][2 * half + 1]);
+    }
+  }
+  __syncthreads();
+  for (int i = threadIdx.x; i < 16 * HeadSize / 2; i += kAttentionThreads) {
+    const int row = i / (HeadSize / 2), column = i % (HeadSize / 2) * 2;
+    float top = -INFINITY, total = 0, x = 0, y = 0;
+#pragma unroll
+    for (int w = 0; w < kWarps; ++w) top = fmaxf(top, most[16 * w + row]);
+    if (top == -INFINITY) top = 0;
+#pragma unroll
+    for (int w = 0; w < kWarps; ++w) {
+      const float weight = exp2f((most[16 * w + row] - top) * a.scale_log2);
+      const float* part = out + (16 * w + row) * HeadSize + column;
+      total += weight * sum[16 * w + row];
+      x += weight * part[0];
+      y += weight * part[1];
+    }
+    const float factor = total > 0 ? 1 / total : 0.0f;
+    Write(a, kv_head, split, first_row + row, column, x * factor, y * factor);
+    if (column == 0) WriteLse(a, kv_head, split, first_row + row, NaturalLse(a, top, total));
+  }
+}
+
+}  // namespace longsight::cuda

@@ -1,0 +1,155 @@
+// The CUDA backend's operations: the names of kernels/cpu, one params struct per operation with the
+// stream included; shapes in brackets, row-major, strides in elements. Pointers are device memory
+// unless a comment says host.
+//
+// The residual stream is fp32, activations between matrix products are bf16, weights are bf16, sums
+// are fp32. Every function only enqueues; it returns what the launch returned, and a failure of the
+// work itself shows up at a later call (device.h). Nothing allocates.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+
+#include "cuda/attention.h"
+
+namespace longsight::cuda {
+
+// kE4M3: keys and values alone, each token and KV head with a bf16 scale.
+enum class DType : uint8_t { kF32, kF16, kBF16, kE4M3 };
+
+// y[rows, out] = x[rows, in] * w[out, in]^T + bias[out]; `add`: y += that instead, where y is
+// fp32. x, w bf16; y and bias fp32 or bf16.
+struct MatmulParams {
+  const void* x;
+  int64_t x_stride;
+  const void* w;
+  const void* bias;  // of y's type, or null
+  void* y;
+  DType y_type;
+  int64_t y_stride;
+  int64_t rows, in, out;
+  bool add = false;
+  cudaStream_t stream = nullptr;
+};
+// Few rows: streams the weights once, bound by memory. More rows go to BlasLt (blas_lt.h).
+inline constexpr int64_t kStreamedRows = 4;
+cudaError_t MatmulStreamed(const MatmulParams& p);
+
+// y[rows, n] = x / sqrt(mean(x^2) + eps) * weight[n]. x fp32 or bf16, weight fp32, y bf16. In place
+// is allowed.
+struct RmsNormParams {
+  const void* x;
+  DType x_type;
+  int64_t x_stride;
+  const float* weight;
+  void* y;
+  int64_t y_stride;
+  int64_t rows, n;
+  float eps;
+  cudaStream_t stream = nullptr;
+};
+cudaError_t RmsNorm(const RmsNormParams& p);
+
+// Rotates x[rows, heads, head_size], bf16, in place; see kernels/cpu for the rest. The angle is
+// reduced modulo 2 pi in fp64.
+struct RopeParams {
+  void* x;
+  int64_t row_stride, head_stride;
+  int64_t rows, heads, rotary;
+  const double* inverse_frequency;  // [rotary / 2]
+  int64_t first_position;
+  float magnitude = 1.0f;
+  bool interleaved = false;
+  cudaStream_t stream = nullptr;
+};
+cudaError_t Rope(const RopeParams& p);
+
+// y[rows, n] = silu(gate[rows, n]) * up[rows, n], all bf16. In place on gate is allowed.
+struct SwiGluParams {
+  const void* gate;
+  const void* up;
+  int64_t gate_stride, up_stride;
+  void* y;
+  int64_t y_stride;
+  int64_t rows, n;
+  cudaStream_t stream = nullptr;
+};
+cudaError_t SwiGlu(const SwiGluParams& p);
+
+// y[n] = x[n], rounded to nearest even where y is narrower.
+struct ConvertParams {
+  const void* x;
+  DType x_type;
+  void* y;
+  DType y_type;
+  int64_t n;
+  cudaStream_t stream = nullptr;
+};
+cudaError_t Convert(const ConvertParams& p);
+
+// y[rows, n] fp32 = table[ids[r], n], bf16; ids are checked by the caller.
+struct EmbedParams {
+  const void* table;
+  const uint32_t* ids;
+  int64_t rows, n;
+  float* y;
+  cudaStream_t stream = nullptr;
+};
+cudaError_t Embed(const EmbedParams& p);
+
+// Cached tokens of one type. Scales are [tokens, kv_heads], bf16, when the type is kE4M3.
+struct CachedRun : KvRun {
+  const void* k_scales = nullptr;
+  const void* v_scales = nullptr;
+};
+
+// y = x[rows, heads, head_size] in e4m3, with the scale that uses its range: bf16 [rows, heads]. x
+// bf16, contiguous, as y is.
+struct QuantizeParams {
+  const void* x;
+  void* y;
+  void* scales;
+  int64_t rows, heads, head_size;
+  cudaStream_t stream = nullptr;
+};
+cudaError_t Quantize(const QuantizeParams& p);
+// And back: x bf16 of y and its scales.
+struct DequantizeParams {
+  const void* y;
+  const void* scales;
+  void* x;
+  int64_t rows, heads, head_size;
+  cudaStream_t stream = nullptr;
+};
+cudaError_t Dequantize(const DequantizeParams& p);
+
+// The longest head that AttentionDecode takes; any multiple of 8 up to it.
+inline constexpr int64_t kMaxHeadSize = 128;
+
+// Exact softmax attention of q[rows, heads, head_size] over all keys of `runs`, for any number of
+// rows; made for few: the keys are split over the device, the query heads of a KV head are stacked
+// as rows of one tile, and the parts are merged by log-sum-exp. Row r is at first_position + r and
+// sees keys at positions (position - window, position] (window <= 0: all up to its own). q, out
+// bf16; lse natural; a row that sees no key is 0 and -inf.
+struct AttentionDecodeParams {
+  const void* q;
+  int64_t q_row_stride;
+  int64_t rows, heads, kv_heads, head_size;
+  int64_t first_position;
+  int64_t window = 0;
+  float scale;
+  const CachedRun* runs;  // host; ascending positions; one set of strides, which kE4M3 has none of
+  int64_t run_count;
+  DType kv_type;  // kBF16 or kE4M3
+  void* out;
+  int64_t out_row_stride;
+  float* lse;       // [rows, heads]
+  void* workspace;  // kAttentionWorkspace bytes
+  int multiprocessors;
+  cudaStream_t stream = nullptr;
+};
+inline constexpr int64_t kAttentionWorkspace = int64_t{96} << 20;
+cudaError_t AttentionDecode(const AttentionDecodeParams& p);
+
+}  // namespace longsight::cuda

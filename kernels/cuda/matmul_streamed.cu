@@ -1,0 +1,112 @@
+// Matmul for few rows: every weight is read once, so this is bound by memory. A warp takes one
+// output or two at a time, and keeps several 16-byte loads of each in flight.
+#include "cuda/bf16.cuh"
+#include "cuda/kernels.h"
+#include "cuda/launch.h"
+
+namespace longsight::cuda {
+namespace {
+
+constexpr int kWarps = 4;
+// Fewer outputs than these give every warp one: more warps to keep the memory busy.
+constexpr int64_t kManyOuts = 8192;
+
+__device__ __forceinline__ void Finish(const MatmulParams& p, int64_t row, int64_t out, float sum) {
+  const int64_t at = row * p.y_stride + out;
+  if (p.y_type == DType::kF32) {
+    float* y = static_cast<float*>(p.y) + at;
+    if (p.bias != nullptr) sum += static_cast<const float*>(p.bias)[out];
+    *y = p.add ? *y + sum : sum;
+  } else {
+    Bf16* y = static_cast<Bf16*>(p.y) + at;
+    if (p.bias != nullptr) sum += ToFloat(static_cast<const Bf16*>(p.bias)[out]);
+    *y = FromFloat<Bf16>(p.add ? ToFloat(*y) + sum : sum);
+  }
+}
+
+template <int Rows, int Outs, bool Vector>
+__global__ void __launch_bounds__(32 * kWarps) StreamedKernel(MatmulParams p) {
+  constexpr int kStep = Vector ? 8 : 1;
+  const int lane = threadIdx.x % 32;
+  const int64_t first = (static_cast<int64_t>(blockIdx.x) * kWarps + threadIdx.x / 32) * Outs;
+  if (first >= p.out) return;
+  const Bf16* x = static_cast<const Bf16*>(p.x);
+  const Bf16* w[Outs];
+#pragma unroll
+  for (int o = 0; o < Outs; ++o) {
+    // The last warp of an odd number of outputs reads its one row twice.
+    const int64_t out = first + o < p.out ? first + o : first;
+    w[o] = static_cast<const Bf16*>(p.w) + out * p.in;
+  }
+  float sum[Outs][Rows] = {};
+#pragma unroll 4
+  for (int64_t i = lane * kStep; i < p.in; i += 32 * kStep) {
+    float weights[Outs][kStep];
+#pragma unroll
+    for (int o = 0; o < Outs; ++o) {
+      if constexpr (Vector) {
+        Load8(w[o] + i, weights[o]);
+      } else {
+        weights[o][0] = ToFloat(w[o][i]);
+      }
+    }
+#pragma unroll
+    for (int r = 0; r < Rows; ++r) {
+      float value[kStep];
+      if constexpr (Vector) {
+        Load8(x + r * p.x_stride + i, value);
+      } else {
+        value[0] = ToFloat(x[r * p.x_stride + i]);
+      }
+#pragma unroll
+      for (int o = 0; o < Outs; ++o) {
+#pragma unroll
+        for (int j = 0; j < kStep; ++j) sum[o][r] += weights[o][j] * value[j];
+      }
+    }
+  }
+#pragma unroll
+  for (int o = 0; o < Outs; ++o) {
+#pragma unroll
+    for (int r = 0; r < Rows; ++r) {
+      const float total = WarpSum(sum[o][r]);
+      if (lane == 0 && first + o < p.out) Finish(p, r, first + o, total);
+    }
+  }
+}
+
+template <int Rows, int Outs>
+cudaError_t Launch(const MatmulParams& p) {
+  const bool vector =
+      IsVector(p.x, p.x_stride, p.in, sizeof(Bf16)) && IsVector(p.w, p.in, p.in, sizeof(Bf16));
+  const auto blocks = static_cast<unsigned>(DivideUp(p.out, kWarps * Outs));
+  if (vector) {
+    StreamedKernel<Rows, Outs, true><<<blocks, 32 * kWarps, 0, p.stream>>>(p);
+  } else {
+    StreamedKernel<Rows, Outs, false><<<blocks, 32 * kWarps, 0, p.stream>>>(p);
+  }
+  return cudaGetLastError();
+}
+
+template <int Rows>
+cudaError_t Launch(const MatmulParams& p) {
+  return p.out < kManyOuts ? Launch<Rows, 1>(p) : Launch<Rows, 2>(p);
+}
+
+}  // namespace
+
+cudaError_t MatmulStreamed(const MatmulParams& p) {
+  switch (p.rows) {
+    case 1:
+      return Launch<1>(p);
+    case 2:
+      return Launch<2>(p);
+    case 3:
+      return Launch<3>(p);
+    case 4:
+      return Launch<4>(p);
+  }
+  return cudaErrorInvalidValue;
+}
+
+}  // namespace longsight::cuda

@@ -1,0 +1,93 @@
+// RmsNorm: one row to a warp, or to a block where rows are long.
+#include "cuda/bf16.cuh"
+#include "cuda/kernels.h"
+#include "cuda/launch.h"
+
+namespace longsight::cuda {
+namespace {
+
+constexpr int kWarps = 8;
+// A longer row takes a block.
+constexpr int64_t kWarpElements = 512;
+
+// Sums over `Threads` threads that share a row: a warp, or a block of kWarps warps.
+template <int Threads>
+__device__ float RowSum(float x) {
+  x = WarpSum(x);
+  if constexpr (Threads > 32) {
+    __shared__ float parts[kWarps];
+    if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = x;
+    __syncthreads();
+    x = WarpSum(threadIdx.x % 32 < kWarps ? parts[threadIdx.x % 32] : 0.0f);
+    __syncthreads();
+  }
+  return x;
+}
+
+template <class In, int Threads, bool Vector>
+__global__ void RmsNormKernel(RmsNormParams p) {
+  constexpr int kRows = 32 * kWarps / Threads;  // rows to a block
+  constexpr int kStep = Vector ? 8 : 1;
+  const int thread = threadIdx.x % Threads;
+  for (int64_t first = static_cast<int64_t>(blockIdx.x) * kRows; first < p.rows;
+       first += static_cast<int64_t>(gridDim.x) * kRows) {
+    const int64_t row = first + threadIdx.x / Threads;
+    // A warp without a row of its own still takes part in the sums.
+    const int64_t n = row < p.rows ? p.n : 0;
+    const In* x = static_cast<const In*>(p.x) + row * p.x_stride;
+    Bf16* y = static_cast<Bf16*>(p.y) + row * p.y_stride;
+    float sum = 0;
+    for (int64_t i = thread * kStep; i < n; i += Threads * kStep) {
+      if constexpr (Vector) {
+        float v[8];
+        Load8(x + i, v);
+#pragma unroll
+        for (int j = 0; j < 8; ++j) sum += v[j] * v[j];
+      } else {
+        const float v = ToFloat(x[i]);
+        sum += v * v;
+      }
+    }
+    const float mean = RowSum<Threads>(sum) / static_cast<float>(p.n);
+    const float factor = rsqrtf(mean + p.eps);
+    for (int64_t i = thread * kStep; i < n; i += Threads * kStep) {
+      if constexpr (Vector) {
+        float v[8], w[8];
+        Load8(x + i, v);
+        Load8(p.weight + i, w);
+#pragma unroll
+        for (int j = 0; j < 8; ++j) v[j] *= factor * w[j];
+        Store8(y + i, v);
+      } else {
+        y[i] = FromFloat<Bf16>(ToFloat(x[i]) * (factor * p.weight[i]));
+      }
+    }
+  }
+}
+
+template <class In, bool Vector>
+void Launch(const RmsNormParams& p) {
+  if (p.n <= kWarpElements) {
+    RmsNormKernel<In, 32, Vector>
+        <<<Blocks(DivideUp(p.rows, kWarps)), 32 * kWarps, 0, p.stream>>>(p);
+  } else {
+    RmsNormKernel<In, 32 * kWarps, Vector><<<Blocks(p.rows), 32 * kWarps, 0, p.stream>>>(p);
+  }
+}
+
+template <class In>
+void Launch(const RmsNormParams& p) {
+  const bool vector = IsVector(p.x, p.x_stride, p.n, sizeof(In)) &&
+                      IsVector(p.y, p.y_stride, p.n, sizeof(Bf16)) &&
+                      IsVector(p.weight, 0, p.n, sizeof(float));
+  vector ? Launch<In, true>(p) : Launch<In, false>(p);
+}
+
+}  // namespace
+
+cudaError_t RmsNorm(const RmsNormParams& p) {
+  p.x_type == DType::kF32 ? Launch<float>(p) : Launch<Bf16>(p);
+  return cudaGetLastError();
+}
+
+}  // namespace longsight::cuda

@@ -1,0 +1,52 @@
+#include "cuda/bf16.cuh"
+#include "cuda/kernels.h"
+#include "cuda/launch.h"
+
+namespace longsight::cuda {
+namespace {
+
+constexpr int kThreads = 256;
+
+__device__ __forceinline__ float Gated(float gate, float up) {
+  return gate / (1.0f + __expf(-gate)) * up;
+}
+
+template <bool Vector>
+__global__ void SwiGluKernel(SwiGluParams p) {
+  constexpr int kStep = Vector ? 8 : 1;
+  const int64_t steps = p.n / kStep, total = p.rows * steps;
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x; i < total;
+       i += static_cast<int64_t>(gridDim.x) * kThreads) {
+    const int64_t row = i / steps, at = i % steps * kStep;
+    const Bf16* gate = static_cast<const Bf16*>(p.gate) + row * p.gate_stride + at;
+    const Bf16* up = static_cast<const Bf16*>(p.up) + row * p.up_stride + at;
+    Bf16* y = static_cast<Bf16*>(p.y) + row * p.y_stride + at;
+    if constexpr (Vector) {
+      float g[8], u[8];
+      Load8(gate, g);
+      Load8(up, u);
+#pragma unroll
+      for (int j = 0; j < 8; ++j) g[j] = Gated(g[j], u[j]);
+      Store8(y, g);
+    } else {
+      *y = FromFloat<Bf16>(Gated(ToFloat(*gate), ToFloat(*up)));
+    }
+  }
+}
+
+}  // namespace
+
+cudaError_t SwiGlu(const SwiGluParams& p) {
+  const bool vector = IsVector(p.gate, p.gate_stride, p.n, sizeof(Bf16)) &&
+                      IsVector(p.up, p.up_stride, p.n, sizeof(Bf16)) &&
+                      IsVector(p.y, p.y_stride, p.n, sizeof(Bf16));
+  if (vector) {
+    const int64_t threads = p.rows * (p.n / 8);
+    SwiGluKernel<true><<<Blocks(DivideUp(threads, kThreads)), kThreads, 0, p.stream>>>(p);
+  } else {
+    SwiGluKernel<false><<<Blocks(DivideUp(p.rows * p.n, kThreads)), kThreads, 0, p.stream>>>(p);
+  }
+  return cudaGetLastError();
+}
+
+}  // namespace longsight::cuda

@@ -1,0 +1,397 @@
+// The CUDA backend: the one file that knows kernels/cuda. Weights, KV and activations live in
+// device memory; operations are enqueued on one stream, and only Logits and Wait wait for it.
+#include <algorithm>
+
+#include "cuda/blas_lt.h"
+#include "cuda/chunk_attention.h"
+#include "cuda/device.h"
+#include "cuda/kernels.h"
+#include "cuda/staging.h"
+#include "cuda/weight_table.h"
+#include "engine/backend.h"
+#include "engine/error.h"
+#include "engine/stopwatch.h"
+#include "index/area.h"
+
+namespace longsight {
+namespace {
+
+cuda::DType KernelType(DType type) {
+  switch (type) {
+    case DType::kF32:
+      return cuda::DType::kF32;
+    case DType::kF16:
+      return cuda::DType::kF16;
+    case DType::kBF16:
+      return cuda::DType::kBF16;
+    case DType::kE4M3:
+      return cuda::DType::kE4M3;
+  }
+  throw Error(ErrorCode::kInternal, "a tensor of unknown element type");
+}
+
+void Check(cudaError_t error, const char* doing) {
+  if (error == cudaSuccess) return;
+  cudaGetLastError();  // so that the next launch does not report it again
+  const std::string text =
+      std::string("the GPU failed while ") + doing + ": " + cuda::Describe(error);
+  if (error == cudaErrorMemoryAllocation) throw Error(ErrorCode::kNotEnoughMemory, text);
+  throw Error(cuda::IsSticky(error) ? ErrorCode::kEngineDied : ErrorCode::kInternal, text);
+}
+
+void Check(const cuda::Launched& launched) {
+  Check(static_cast<cudaError_t>(launched.error), launched.what);
+}
+
+class CudaBackend final : public Backend {
+ public:
+  CudaBackend(int device, const cuda::DeviceInfo& info, std::unique_ptr<cuda::BlasLt> blas)
+      : device_(device), info_(info), blas_(std::move(blas)) {
+    Check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
+    attention_workspace_ = Hold(cuda::kAttentionWorkspace, "attention's workspace");
+    blas_workspace_ = Hold(cuda::BlasLt::kWorkspaceBytes, "cuBLASLt's workspace");
+    ids_ = Hold(kBlockRows * static_cast<int64_t>(sizeof(uint32_t)), "token ids");
+    blas_->SetWorkspace(blas_workspace_.get());
+    weights_ = std::make_unique<cuda::WeightTable>(
+        [this](int64_t bytes) { return Hold(bytes, "the weights"); }, stream_);
+  }
+
+  ~CudaBackend() override {
+    cudaSetDevice(device_);
+    cudaStreamSynchronize(stream_);
+    cudaStreamDestroy(stream_);
+  }
+
+  std::string device() const override { return "cuda:" + std::to_string(device_); }
+  std::string device_name() const override { return info_.name; }
+  std::string instruction_set() const override {
+    return "sm_" + std::to_string(info_.major) + std::to_string(info_.minor);
+  }
+  int threads() const override { return 1; }
+  DType activation_type() const override { return DType::kBF16; }
+  int64_t block_rows() const override { return kBlockRows; }
+  int64_t scratch_bytes() const override {
+    return cuda::kAttentionWorkspace + cuda::BlasLt::kWorkspaceBytes +
+           kBlockRows * static_cast<int64_t>(sizeof(uint32_t));
+  }
+
+  BackendMemory Allocate(int64_t bytes, const char* purpose) override {
+    Use();
+    BackendMemory memory;
+    const cudaError_t error = cuda::Allocate(device_, bytes, &memory);
+    if (error == cudaErrorMemoryAllocation) {
+      cudaGetLastError();
+      throw Error(ErrorCode::kNotEnoughMemory, info_.name + " gave no " + std::to_string(bytes) +
+                                                   " bytes of memory for " + purpose + "; " +
+                                                   std::to_string(cuda::FreeBytes()) + " are free");
+    }
+    Check(error, "taking memory");
+    return memory;
+  }
+  int64_t available_bytes() const override {
+    Use();
+    return cuda::FreeBytes() + held_bytes_;
+  }
+  int64_t device_bytes() const override { return info_.memory_bytes; }
+
+  int64_t TakeWeights(const Model& model) override {
+    Use();
+    if (model.spec.head_size > cuda::kMaxHeadSize || model.spec.head_size % 8 != 0) {
+      throw Error(ErrorCode::kModelUnsupported,
+                  "a head size of " + std::to_string(model.spec.head_size) +
+                      " is not supported on GPUs (multiples of 8 up to " +
+                      std::to_string(cuda::kMaxHeadSize) + " are); use device cpu");
+    }
+    const int64_t before = held_bytes_;
+    const auto matrix = [&](const Tensor& tensor) {
+      Check(weights_->TakeMatrix(tensor.data, KernelType(tensor.type), tensor.size()), kTaking);
+    };
+    const auto vector = [&](const auto& values) {
+      Check(weights_->Take(values.data(), static_cast<int64_t>(values.size() * sizeof(values[0]))),
+            kTaking);
+    };
+    const auto linear = [&](const Linear& l) {
+      matrix(l.weight);
+      Check(weights_->TakeBias(l.bias.data(), static_cast<int64_t>(l.bias.size())), kTaking);
+    };
+    matrix(model.embedding);
+    for (const LayerWeights& layer : model.layers) {
+      for (const auto* norm :
+           {&layer.attention_norm, &layer.mlp_norm, &layer.query_norm, &layer.key_norm}) {
+        vector(*norm);
+      }
+      for (const Linear* l : {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate,
+                              &layer.up, &layer.down}) {
+        linear(*l);
+      }
+    }
+    vector(model.final_norm);
+    linear(model.head);
+    vector(model.spec.rope.inverse_frequency);
+    logits_ =
+        Hold(kLogitRows * model.spec.vocabulary * static_cast<int64_t>(sizeof(float)), "logits");
+    Wait();
+    return held_bytes_ - before;
+  }
+
+  void Embed(const Tensor& table, const uint32_t* ids, int64_t rows, Rows y) override {
+    Use();
+    Check(cudaMemcpyAsync(ids_.get(), ids, static_cast<size_t>(rows) * sizeof(uint32_t),
+                          cudaMemcpyHostToDevice, stream_),
+          "copying token ids");
+    Check(cuda::Embed({On(table.data), reinterpret_cast<const uint32_t*>(ids_.get()), rows,
+                       table.shape[1], static_cast<float*>(y.data), stream_}),
+          "embedding tokens");
+  }
+
+  void RmsNorm(ConstRows x, const std::vector<float>& weight, double epsilon, int64_t rows,
+               Rows y) override {
+    Use();
+    cuda::RmsNormParams p{};
+    p.x = x.data;
+    p.x_type = KernelType(x.type);
+    p.x_stride = x.stride;
+    p.weight = static_cast<const float*>(On(weight.data()));
+    p.y = y.data;
+    p.y_stride = y.stride;
+    p.rows = rows;
+    p.n = static_cast<int64_t>(weight.size());
+    p.eps = static_cast<float>(epsilon);
+    p.stream = stream_;
+    Check(cuda::RmsNorm(p), "normalising");
+  }
+
+  void Multiply(const Linear& linear, ConstRows x, int64_t rows, Rows y, Accumulate mode) override {
+    Use();
+    cuda::MatmulParams p{};
+    p.x = x.data;
+    p.x_stride = x.stride;
+    p.w = On(linear.weight.data);
+    if (!linear.bias.empty()) p.bias = weights_->BiasOn(linear.bias.data(), KernelType(y.type));
+    p.y = y.data;
+    p.y_type = KernelType(y.type);
+    p.y_stride = y.stride;
+    p.rows = rows;
+    p.in = linear.weight.shape[1];
+    p.out = linear.weight.shape[0];
+    p.add = mode == Accumulate::kAdd;
+    p.stream = stream_;
+    if (rows <= cuda::kStreamedRows) return Check(cuda::MatmulStreamed(p), "multiplying");
+    const std::string failure = blas_->Multiply(p);
+    if (failure.empty()) return;
+    Check(cudaPeekAtLastError(), "multiplying");
+    throw Error(ErrorCode::kInternal, failure);
+  }
+
+  void Rotate(const RopeSpec& rope, Rows x, int64_t rows, int64_t heads, int64_t head_size,
+              int64_t first_position) override {
+    Use();
+    cuda::RopeParams p{};
+    p.x = x.data;
+    p.row_stride = x.stride;
+    p.head_stride = head_size;
+    p.rows = rows;
+    p.heads = heads;
+    p.rotary = rope.rotary;
+    p.inverse_frequency = static_cast<const double*>(On(rope.inverse_frequency.data()));
+    p.first_position = first_position;
+    p.magnitude = static_cast<float>(rope.magnitude);
+    p.interleaved = rope.interleaved;
+    p.stream = stream_;
+    Check(cuda::Rope(p), "turning heads");
+  }
+
+  void SwiGlu(Rows gate, ConstRows up, int64_t rows, int64_t n) override {
+    Use();
+    Check(cuda::SwiGlu({gate.data, up.data, gate.stride, up.stride, gate.data, gate.stride, rows, n,
+                        stream_}),
+          "gating");
+  }
+
+  void StoreKv(const KvLayout& layout, ConstRows x, int64_t rows, KvRows destination) override {
+    Use();
+    const cudaError_t error =
+        layout.type == DType::kE4M3
+            ? cuda::Quantize({x.data, destination.data, destination.scales, rows, layout.kv_heads,
+                              layout.head_size, stream_})
+            : cuda::Convert({x.data, KernelType(x.type), destination.data, KernelType(layout.type),
+                             rows * layout.row_elements(), stream_});
+    Check(error, "storing keys and values");
+  }
+
+  void Attend(const DecoderSpec& spec, const AttentionCall& call) override {
+    Use();
+    const std::vector<cuda::CachedRun> runs = Runs(spec, call.kv);
+    cuda::AttentionDecodeParams p{};
+    p.q = call.query.data;
+    p.q_row_stride = call.query.stride;
+    p.rows = call.rows;
+    p.heads = spec.heads;
+    p.kv_heads = spec.kv_heads;
+    p.head_size = spec.head_size;
+    p.first_position = call.first_position;
+    p.window = call.window;
+    p.scale = static_cast<float>(spec.attention_scale);
+    p.runs = runs.data();
+    p.run_count = static_cast<int64_t>(runs.size());
+    p.kv_type = KernelType(call.kv[0].type);
+    p.out = call.out.data;
+    p.out_row_stride = call.out.stride;
+    p.lse = call.lse;
+    p.workspace = attention_workspace_.get();
+    p.multiprocessors = info_.multiprocessors;
+    p.stream = stream_;
+    if (p.kv_type == cuda::DType::kE4M3 && widened_ == nullptr) {
+      widened_ = Hold(cuda::WidenedBytes(spec.kv_heads, spec.head_size), "widened keys and values");
+    }
+    Check(cuda::AttendChunk(p, widened_.get()));
+  }
+
+  void AttendSparse(const DecoderSpec& spec, const SparseCall& call,
+                    PrefillReport& report) override;
+  int64_t sparse_bytes(const DecoderSpec& spec, int64_t rows, int64_t tokens) const override;
+  void ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t tokens) override;
+
+  void Logits(const Linear& head, ConstRows x, int64_t rows, float* logits) override {
+    const int64_t n = head.weight.shape[0];
+    for (int64_t row = 0; row < rows; row += kLogitRows) {
+      const int64_t count = std::min(kLogitRows, rows - row);
+      Multiply(head, x.From(row), count, {logits_.get(), DType::kF32, n}, Accumulate::kOverwrite);
+      Check(cudaMemcpyAsync(logits + row * n, logits_.get(),
+                            static_cast<size_t>(count * n) * sizeof(float), cudaMemcpyDeviceToHost,
+                            stream_),
+            "copying logits");
+      Wait();
+    }
+  }
+
+  void Upload(const float* x, int64_t n, Rows y) override {
+    Use();
+    cuda::Staging staging;
+    Check(cuda::CopyRounded(x, cuda::DType::kF32, n, y.data, staging, stream_), "uploading");
+  }
+
+  void Wait() override {
+    Use();
+    Check(cudaStreamSynchronize(stream_), "computing");
+  }
+
+ private:
+  // Enough to fill the largest device several times over, in one layer's products.
+  static constexpr int64_t kBlockRows = 8192;
+  static constexpr const char* kTaking = "taking the weights";
+  // Rows of logits that are held on the device: one in a generation, more when tokens are scored.
+  static constexpr int64_t kLogitRows = 8;
+
+  // The current device belongs to the thread, and calls come from several.
+  void Use() const { Check(cudaSetDevice(device_), "being chosen"); }
+
+  // Memory of the backend itself, for as long as it lives.
+  BackendMemory Hold(int64_t bytes, const char* purpose) {
+    BackendMemory memory = Allocate(bytes, purpose);
+    held_bytes_ += bytes;
+    return memory;
+  }
+
+  // Where the weights that the model has at `host` are on the device.
+  const void* On(const void* host) const { return weights_->On(host); }
+
+  static std::vector<cuda::CachedRun> Runs(const DecoderSpec& spec, std::span<const KvRun> runs) {
+    std::vector<cuda::CachedRun> result;
+    for (const KvRun& run : runs) {
+      result.push_back(
+          {{run.keys, run.values, spec.kv_size(), spec.head_size, run.tokens, run.first_position},
+           run.key_scales,
+           run.value_scales});
+    }
+    return result;
+  }
+
+  int device_;
+  cuda::DeviceInfo info_;
+  std::unique_ptr<cuda::BlasLt> blas_;
+  cudaStream_t stream_ = nullptr;
+  // Of all memory below.
+  int64_t held_bytes_ = 0;
+  BackendMemory attention_workspace_, blas_workspace_, ids_, logits_, widened_;
+  std::unique_ptr<cuda::WeightTable> weights_;
+  // Of AttendSparse; grows with the context.
+  BackendMemory sparse_workspace_;
+  int64_t sparse_workspace_bytes_ = 0;
+};
+
+cuda::SparseChunkShape SparseShape(const DecoderSpec& spec, int64_t rows, int64_t tokens) {
+  return {spec.heads, spec.kv_heads, spec.head_size, rows, tokens};
+}
+
+int64_t CudaBackend::sparse_bytes(const DecoderSpec& spec, int64_t rows, int64_t tokens) const {
+  return cuda::SparseChunkBytes(SparseShape(spec, rows, tokens));
+}
+
+void CudaBackend::ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t tokens) {
+  const int64_t bytes = sparse_bytes(spec, rows, tokens);
+  if (bytes <= sparse_workspace_bytes_) return;
+  Wait();
+  held_bytes_ -= sparse_workspace_bytes_;
+  sparse_workspace_bytes_ = 0;
+  sparse_workspace_.reset();
+  sparse_workspace_ = Hold(bytes, "sparse attention's lines");
+  sparse_workspace_bytes_ = bytes;
+}
+
+void CudaBackend::AttendSparse(const DecoderSpec& spec, const SparseCall& call,
+                               PrefillReport& report) {
+  Use();
+  const std::vector<cuda::CachedRun> runs = Runs(spec, call.kv);
+  cuda::SparseChunkParams p{};
+  p.shape = SparseShape(spec, call.rows, call.first_position + call.rows);
+  ReserveSparse(spec, call.rows, p.shape.tokens);
+  p.q = call.query.data;
+  p.q_row_stride = call.query.stride;
+  p.first_position = call.first_position;
+  p.scale = static_cast<float>(spec.attention_scale);
+  p.runs = runs.data();
+  p.run_count = static_cast<int64_t>(runs.size());
+  p.kv_type = KernelType(call.kv[0].type);
+  p.patterns = call.patterns;
+  p.recall_floor = call.recall_floor;
+  p.out = call.out.data;
+  p.out_row_stride = call.out.stride;
+  p.lse = call.lse;
+  p.workspace = sparse_workspace_.get();
+  p.stream = stream_;
+  const Stopwatch index_watch;
+  Check(cuda::ChooseSparseChunk(p));
+  Wait();
+  report.index_ms += index_watch.milliseconds();
+  const Stopwatch attention_watch;
+  Check(cuda::AttendSparseChunk(p));
+  std::vector<cuda::HeadReport> heads(static_cast<size_t>(spec.heads));
+  Check(cudaMemcpyAsync(heads.data(), cuda::SparseChunkReports(p),
+                        heads.size() * sizeof(cuda::HeadReport), cudaMemcpyDeviceToHost, stream_),
+        "reporting");
+  Wait();
+  report.attention_ms += attention_watch.milliseconds();
+  for (const cuda::HeadReport& head : heads) {
+    report.AddHead(index::CausalArea(call.first_position, call.rows), head.pairs, head.guard_pairs,
+                   head.recall);
+  }
+}
+
+}  // namespace
+
+bool HasCudaBackend() { return true; }
+
+std::unique_ptr<Backend> MakeCudaBackend(int device) {
+  cuda::DeviceInfo info;
+  std::string reason = cuda::WhyUnusable(device, &info);
+  std::unique_ptr<cuda::BlasLt> blas;
+  if (reason.empty()) blas = cuda::BlasLt::Open(cuda::BlasSearchOfEnvironment(), &reason);
+  if (!reason.empty()) {
+    throw Error(ErrorCode::kDeviceUnavailable,
+                "device \"cuda:" + std::to_string(device) + "\" cannot be used: " + reason);
+  }
+  return std::make_unique<CudaBackend>(device, info, std::move(blas));
+}
+
+}  // namespace longsight

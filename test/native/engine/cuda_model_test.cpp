@@ -1,0 +1,203 @@
+// Whole models on the GPU against the exact CPU engine: logits of the models in test/golden,
+// however the tokens are brought in.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "check.h"
+#include "engine/engine.h"
+#include "reference/tensor_reader.h"
+#include "rounding_backend.h"
+
+namespace longsight::test {
+namespace {
+
+// CTest's SKIP_RETURN_CODE of this program.
+constexpr int kNoDevice = 77;
+const std::atomic<bool> kNever{false};
+const ForwardProgress kSilent = [](int64_t) {};
+
+// The GPU's error may be so many times what rounding alone comes to at the same position, or that
+// at a position that rounding happens to spare.
+constexpr double kTimesRounding = 2;
+constexpr double kAnyway = 0.02;
+constexpr double kFp8Error = 0.1;
+
+// Root of the mean square of the difference, as a share of that of `exact`. NaN stays NaN.
+double ErrorOf(const std::vector<float>& logits, const std::vector<float>& exact) {
+  double error = 0, size = 0;
+  for (size_t i = 0; i < exact.size(); ++i) {
+    const double e = static_cast<double>(exact[i]), d = static_cast<double>(logits[i]) - e;
+    error += d * d;
+    size += e * e;
+  }
+  return std::sqrt(error / size);
+}
+
+class CudaModel {
+ public:
+  CudaModel(const std::string& root, const std::string& name)
+      : dir_(root + "/" + name),
+        name_(name),
+        gpu_(Engine::Load(root + "/" + name, {.device = "cuda:0"})),
+        cpu_(Engine::Load(root + "/" + name,
+                          {.device = "cpu", .threads = 2, .precision = Precision::kF32})),
+        rounding_(LoadModel(root + "/" + name), std::make_unique<RoundingBackend>(),
+                  Precision::kBf16) {
+    const auto golden = reference::ReadTensors(root + "/" + name + "/golden.safetensors");
+    for (const double id : golden.at("input_ids").values) {
+      tokens_.push_back(static_cast<uint32_t>(id));
+    }
+  }
+
+  void RunAll() {
+    for (const int64_t chunk : {160, 64, 7, 1}) {
+      for (const int64_t count : {1, 5, 63, 160}) {
+        Compare(gpu_->Logits({}, Tokens(0, count), chunk, kNever), count,
+                "prompt in chunks of " + std::to_string(chunk));
+      }
+    }
+    StepByStep();
+    ForksAndViews();
+    Generates();
+    Fp8();
+    std::printf("%s: off by up to %.4f of the logits' size; rounding alone: %.4f\n", name_.c_str(),
+                worst_, worst_rounding_);
+  }
+
+ private:
+  std::span<const uint32_t> Tokens(int64_t begin, int64_t end) const {
+    return std::span(tokens_).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+  }
+
+  struct Truth {
+    std::vector<float> exact;
+    double rounding;  // the error that rounding alone comes to
+  };
+
+  // The CPU's logits after the first `count` tokens.
+  const Truth& After(int64_t count) {
+    const auto known = truths_.find(count);
+    if (known != truths_.end()) return known->second;
+    Truth truth = {cpu_->Logits({}, Tokens(0, count), 160, kNever), 0};
+    truth.rounding = ErrorOf(rounding_.Logits({}, Tokens(0, count), 160, kNever), truth.exact);
+    return truths_.emplace(count, std::move(truth)).first->second;
+  }
+
+  void Compare(const std::vector<float>& logits, int64_t count, const std::string& how) {
+    const Truth& truth = After(count);
+    const double error = ErrorOf(logits, truth.exact);
+    worst_ = std::max(worst_, error);
+    worst_rounding_ = std::max(worst_rounding_, truth.rounding);
+    // Written so that NaN fails.
+    CHECK_WITH(error <= std::max(kAnyway, kTimesRounding * truth.rounding),
+               name_ + ", " + how + ", " + std::to_string(count) + " tokens: off by " +
+                   std::to_string(error) + ", rounding alone by " + std::to_string(truth.rounding));
+  }
+
+  // Each token in a segment of its own: the longest list of segments.
+  void StepByStep() {
+    KvState state;
+    for (int64_t position = 0; position < 160; ++position) {
+      const auto token = Tokens(position, position + 1);
+      if (position % 40 == 39) {
+        Compare(gpu_->Logits(state, token, 1, kNever), position + 1, "step by step");
+      }
+      state = gpu_->Prefill(state, token, 1, kNever, kSilent);
+    }
+    CHECK(state.token_count() == 160);
+  }
+
+  void ForksAndViews() {
+    const KvState prefix = gpu_->Prefill({}, Tokens(0, 100), 32, kNever, kSilent);
+    const std::vector<uint32_t> other(20, 5);
+    const KvState detour = gpu_->Prefill(prefix, other, 20, kNever, kSilent);
+    const KvState longer = gpu_->Prefill(prefix, Tokens(100, 140), 40, kNever, kSilent);
+    Compare(gpu_->Logits(longer, Tokens(140, 157), 64, kNever), 157, "forked");
+    Compare(gpu_->Logits(longer.View(120), Tokens(120, 129), 64, kNever), 129, "view");
+    Compare(gpu_->Logits(detour.View(100), Tokens(100, 101), 64, kNever), 101, "view back");
+    const int64_t held = 100 + 20 + 40;
+    CHECK(gpu_->kv_bytes() == held * gpu_->kv_layout().bytes_per_token());
+  }
+
+  void Generates() {
+    GenerateOptions options;
+    options.max_tokens = 8;
+    options.chunk_tokens = 64;
+    const GenerateResult first = gpu_->Generate({}, tokens_, options, kNever, [](uint32_t) {});
+    const KvState prefix = gpu_->Prefill({}, Tokens(0, 130), 50, kNever, kSilent);
+    const GenerateResult second =
+        gpu_->Generate(prefix, Tokens(130, 160), options, kNever, [](uint32_t) {});
+    CHECK(first.tokens.size() == 8 && second.tokens.size() == 8);
+    // What was sampled is what the CPU's logits rank highest, or as good as that.
+    const std::vector<float>& exact = After(160).exact;
+    const float best = *std::max_element(exact.begin(), exact.end());
+    for (const GenerateResult* result : {&first, &second}) {
+      CHECK_WITH(exact[result->tokens[0]] >= best - 0.05f * std::abs(best),
+                 name_ + ": sampled a token that the CPU ranks low");
+    }
+  }
+
+  // Half the memory, and near: e4m3 moves a key by up to a sixteenth.
+  void Fp8() {
+    if (gpu_->model().spec.head_size % 16 != 0) return;
+    const auto engine = Engine::Load(dir_, {.device = "cuda:0", .kv = KvType::kFp8});
+    const KvState prefix = engine->Prefill({}, Tokens(0, 100), 32, kNever, kSilent);
+    const double error =
+        ErrorOf(engine->Logits(prefix, Tokens(100, 160), 64, kNever), After(160).exact);
+    CHECK_WITH(error <= kFp8Error, name_ + ", fp8: off by " + std::to_string(error));
+    CHECK(engine->kv_layout().bytes_per_token() < gpu_->kv_layout().bytes_per_token() * 5 / 8);
+    std::printf("%s: with fp8 KV off by %.4f\n", name_.c_str(), error);
+  }
+
+  std::string dir_;
+  std::string name_;
+  std::unique_ptr<Engine> gpu_, cpu_;
+  Engine rounding_;
+  std::vector<uint32_t> tokens_;
+  std::map<int64_t, Truth> truths_;
+  double worst_ = 0, worst_rounding_ = 0;
+};
+
+// The GPU or, where there is none, the reason.
+bool HasDevice() {
+  try {
+    const auto backend = MakeCudaBackend(0);
+    std::printf("%s (%s), %.1f GiB free of %.1f\n", backend->device_name().c_str(),
+                backend->instruction_set().c_str(),
+                static_cast<double>(backend->available_bytes()) / (1 << 30),
+                static_cast<double>(backend->device_bytes()) / (1 << 30));
+    return true;
+  } catch (const Error& error) {
+    std::printf("skipped: %s\n", error.what());
+    return false;
+  }
+}
+
+void Refusals(const std::string& model) {
+  CHECK_ERROR(ErrorCode::kDeviceUnavailable, "cuda:99",
+              [&] { Engine::Load(model, {.device = "cuda:99"}); });
+  CHECK_ERROR(ErrorCode::kDeviceUnavailable, "bf16",
+              [&] { Engine::Load(model, {.device = "cuda:0", .precision = Precision::kF32}); });
+  CHECK(Engine::Load(model, {.device = "auto"})->backend().device() == "cuda:0");
+  const auto backend = MakeCudaBackend(0);
+  CHECK_ERROR(ErrorCode::kNotEnoughMemory, "for the KV cache",
+              [&] { backend->Allocate(backend->device_bytes() + 1, "the KV cache"); });
+  // A refusal is no lasting harm.
+  CHECK(backend->Allocate(1 << 20, "a test") != nullptr);
+}
+
+}  // namespace
+}  // namespace longsight::test
+
+// cuda_model_test DIR NAME...
+int main(int argc, char** argv) {
+  using namespace longsight::test;
+  if (!HasDevice()) return kNoDevice;
+  Refusals(std::string(argv[1]) + "/" + argv[2]);
+  for (int i = 2; i < argc; ++i) CudaModel(argv[1], argv[i]).RunAll();
+  return Finish("cuda_model_test");
+}

@@ -1,0 +1,182 @@
+// AttentionDecode against its oracle: GQA ratios, head sizes, windows, many runs, splits and
+// merges, rows that see nothing, and long contexts.
+#include <algorithm>
+#include <cmath>
+
+#include "cuda_memory.h"
+
+namespace longsight::test {
+namespace {
+
+struct Shape {
+  int64_t rows, tokens, heads, kv_heads, head_size;
+  int64_t query_position, key_position, window;
+  int64_t runs;
+  float spread;  // of q and k: larger is a sharper softmax
+  bool fp8 = false;
+};
+
+std::string Name(const Shape& s) {
+  return "decode attention, rows " + std::to_string(s.rows) + " at " +
+         std::to_string(s.query_position) + ", tokens " + std::to_string(s.tokens) + " at " +
+         std::to_string(s.key_position) + ", heads " + std::to_string(s.heads) + "/" +
+         std::to_string(s.kv_heads) + " of " + std::to_string(s.head_size) + ", window " +
+         std::to_string(s.window) + ", runs " + std::to_string(s.runs) + (s.fp8 ? ", fp8" : "");
+}
+
+// K or V on the device as they are cached, and what the oracle is to see of them.
+struct Cached {
+  std::vector<float> values;
+  std::unique_ptr<DeviceBytes> elements, scales;
+};
+
+Cached Cache(const Shape& s, const std::vector<float>& floats) {
+  Stored stored = Store(floats, cpu::DType::kBF16);
+  auto elements = std::make_unique<DeviceBytes>(stored.data(), stored.bytes.size());
+  if (!s.fp8) return {stored.values, std::move(elements), nullptr};
+  const int64_t heads = s.tokens * s.kv_heads;
+  auto narrow = std::make_unique<DeviceBytes>(floats.size());
+  auto scales = std::make_unique<DeviceBytes>(static_cast<size_t>(heads * 2));
+  CheckCuda(cuda::Quantize({elements->data(), narrow->data(), scales->data(), s.tokens, s.kv_heads,
+                            s.head_size}),
+            "quantize");
+  // What is stored, exactly: four bits of mantissa by the scale's eight.
+  const std::vector<unsigned char> bits = narrow->Bytes();
+  const std::vector<float> scale = scales->Floats(cuda::DType::kBF16, heads);
+  std::vector<float> values(floats.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    values[i] =
+        static_cast<float>(E4M3Value(bits[i])) * scale[i / static_cast<size_t>(s.head_size)];
+  }
+  return {std::move(values), std::move(narrow), std::move(scales)};
+}
+
+// Each run in memory of its own, with NaN behind its last token.
+struct RunMemory {
+  std::vector<std::unique_ptr<DeviceBytes>> bytes;
+  std::vector<cuda::CachedRun> runs;
+};
+
+RunMemory Cut(Random& random, const Shape& s, const Cached& k, const Cached& v) {
+  RunMemory memory;
+  const int64_t row = s.kv_heads * s.head_size;
+  for (int64_t begin = 0, run = 0; run < s.runs; ++run) {
+    const int64_t left = s.runs - 1 - run;
+    const int64_t end =
+        left == 0
+            ? s.tokens
+            : std::min(s.tokens - left, random.Integer(begin + 1, begin + 2 * s.tokens / s.runs));
+    const auto copy = [&](const std::unique_ptr<DeviceBytes>& from, int64_t row_bytes) -> void* {
+      if (from == nullptr) return nullptr;
+      const auto size = static_cast<size_t>((end - begin) * row_bytes);
+      memory.bytes.push_back(
+          std::make_unique<DeviceBytes>(size + static_cast<size_t>(64 * row_bytes)));
+      CheckCuda(cudaMemcpy(memory.bytes.back()->data(),
+                           static_cast<std::byte*>(from->data()) + begin * row_bytes, size,
+                           cudaMemcpyDeviceToDevice),
+                "copy of a run");
+      return memory.bytes.back()->data();
+    };
+    const int64_t row_bytes = row * (s.fp8 ? 1 : 2);
+    cuda::CachedRun cached{};
+    cached.k = copy(k.elements, row_bytes);
+    cached.v = copy(v.elements, row_bytes);
+    cached.row_stride = row;
+    cached.head_stride = s.head_size;
+    cached.tokens = end - begin;
+    cached.first_position = s.key_position + begin;
+    cached.k_scales = copy(k.scales, s.kv_heads * 2);
+    cached.v_scales = copy(v.scales, s.kv_heads * 2);
+    memory.runs.push_back(cached);
+    begin = end;
+  }
+  return memory;
+}
+
+void TestShape(Random& random, int multiprocessors, const Shape& s) {
+  const std::string what = Name(s);
+  const int64_t n = s.rows * s.heads * s.head_size;
+  const Stored q = Store(random.Floats(n, s.spread), cpu::DType::kBF16);
+  const int64_t kv = s.tokens * s.kv_heads * s.head_size;
+  const Cached k = Cache(s, random.Floats(kv, s.spread));
+  const Cached v = Cache(s, random.Floats(kv, 1.0f));
+  const float scale = 1.0f / std::sqrt(static_cast<float>(s.head_size));
+  const reference::Attended expected = reference::Attend(
+      {s.rows, s.heads, s.kv_heads, s.head_size, s.tokens, s.query_position, s.key_position,
+       s.window, static_cast<double>(scale), q.values.data(), k.values.data(), v.values.data()});
+
+  const RunMemory memory = Cut(random, s, k, v);
+  const DeviceBytes q_device = OnDevice(q);
+  const DeviceBytes out = EmptyOnDevice(cuda::DType::kBF16, n);
+  const DeviceBytes lse = EmptyOnDevice(cuda::DType::kF32, s.rows * s.heads);
+  const DeviceBytes workspace(static_cast<size_t>(cuda::kAttentionWorkspace));
+  cuda::AttentionDecodeParams p{};
+  p.q = q_device.data();
+  p.q_row_stride = p.out_row_stride = s.heads * s.head_size;
+  p.rows = s.rows;
+  p.heads = s.heads;
+  p.kv_heads = s.kv_heads;
+  p.head_size = s.head_size;
+  p.first_position = s.query_position;
+  p.window = s.window;
+  p.scale = scale;
+  p.runs = memory.runs.data();
+  p.run_count = static_cast<int64_t>(memory.runs.size());
+  p.kv_type = s.fp8 ? cuda::DType::kE4M3 : cuda::DType::kBF16;
+  p.out = out.data();
+  p.lse = static_cast<float*>(lse.data());
+  p.workspace = workspace.data();
+  p.multiprocessors = multiprocessors;
+  CheckCuda(cuda::AttentionDecode(p), what);
+  // Weights are rounded to bf16, and so is the result; values reach 1.
+  CheckClose(out.Floats(cuda::DType::kBF16, n), expected.out, 1.0 / 256, 1.0 / 256, what + " out");
+  CheckClose(lse.Floats(cuda::DType::kF32, s.rows * s.heads), expected.lse, 2e-5, 2e-6,
+             what + " lse");
+}
+
+int Run() {
+  if (!HasDevice()) return kNoDevice;
+  cuda::DeviceInfo info;
+  CheckCuda(cuda::GetDeviceInfo(0, &info), "the device's properties");
+  std::printf("%s, sm_%d%d, %d multiprocessors\n", info.name.c_str(), info.major, info.minor,
+              info.multiprocessors);
+  Random random;
+  const std::vector<Shape> shapes = {
+      // One token: own key only; then decode over splits; then rows before the first key.
+      {1, 1, 1, 1, 8, 0, 0, 0, 1, 1},
+      {1, 1, 8, 2, 64, 0, 0, 0, 1, 1},
+      {1, 3000, 8, 2, 64, 2999, 0, 0, 1, 3},
+      {1, 3001, 4, 4, 128, 3000, 0, 0, 3, 3},
+      {1, 20000, 8, 2, 128, 19999, 0, 0, 2, 2},
+      {1, 2500, 7, 1, 32, 2499, 0, 100, 2, 1},
+      {2, 1500, 3, 1, 96, 1498, 0, 0, 2, 1},
+      {4, 40, 2, 2, 16, 10, 12, 0, 1, 1},
+      {8, 700, 1, 1, 64, 692, 0, 37, 1, 1},
+      // Questions: more rows than a tile has; more runs than a launch takes.
+      {64, 5000, 8, 2, 128, 4936, 0, 0, 3, 2},
+      {33, 900, 7, 1, 128, 867, 0, 0, 5, 1},
+      {1, 160, 6, 2, 16, 159, 0, 0, 160, 1},
+      {40, 160, 6, 2, 24, 120, 0, 0, 50, 1},
+      {3, 4000, 16, 1, 128, 3997, 0, 0, 17, 2},
+      // Prefill from nothing, with partial tiles on every side.
+      {5, 5, 9, 3, 24, 0, 0, 0, 1, 1},
+      {127, 127, 4, 2, 32, 0, 0, 0, 1, 2},
+      {129, 129, 8, 2, 64, 0, 0, 0, 2, 2},
+      {300, 300, 2, 2, 64, 0, 0, 64, 1, 2},
+      {200, 200, 2, 1, 96, 0, 0, 1, 1, 2},
+      {70, 1000, 6, 3, 128, 930, 0, 333, 4, 1},
+      // Far out: positions beyond 32 bits' reach of elements.
+      {2, 300, 4, 2, 128, 3000000298, 3000000000, 0, 2, 1},
+  };
+  for (Shape shape : shapes) {
+    TestShape(random, info.multiprocessors, shape);
+    shape.fp8 = true;
+    if (shape.head_size % 16 == 0) TestShape(random, info.multiprocessors, shape);
+  }
+  return Result("cuda_decode_test");
+}
+
+}  // namespace
+}  // namespace longsight::test
+
+int main() { return longsight::test::Run(); }
