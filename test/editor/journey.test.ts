@@ -153,6 +153,7 @@ describe("a person", { timeout: 180_000 }, () => {
     const exported = path.join(folder, "sample-summary.md");
     await expect.poll(() => existsSync(exported)).toBe(true);
     await expect.poll(() => readFileSync(exported, "utf8")).toMatch(/^# [\s\S]*connect-or-spawn\.ts/);
+    await expect.poll(() => bench.activeTab()).toBe("sample-summary.md");
     await bench.picture("exported");
   });
 

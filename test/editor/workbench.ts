@@ -35,14 +35,12 @@ export class Workbench {
   }
 
   async command(title: string): Promise<void> {
-    await this.#quickInput(`>${title}`);
-    const row = this.page.locator(".quick-input-list .monaco-list-row").first();
-    await row.getByText(title, { exact: true }).first().waitFor();
+    await this.#quickInput(`>${title}`, (row) => row.getByText(title, { exact: true }));
     await this.page.keyboard.press("Enter");
   }
 
-  /** The command palette's input; without a leading `>` it opens files and lines. */
-  async #quickInput(text: string): Promise<void> {
+  /** The command palette's input; without a leading `>` it opens files and lines. Waits for what its first row shows. */
+  async #quickInput(text: string, shown?: (row: Locator) => Locator): Promise<void> {
     const input = this.page.locator(".quick-input-widget input").first();
     // One that is still closing is not the one to type into.
     await input.waitFor({ state: "hidden", timeout: 2000 }).catch(() => this.page.keyboard.press("Escape"));
@@ -50,9 +48,11 @@ export class Workbench {
       await this.page.keyboard.press("F1");
       try {
         await input.fill(text, { timeout: 5000 });
+        const row = this.page.locator(".quick-input-list .monaco-list-row").first();
+        await shown?.(row).first().waitFor({ timeout: 15_000 });
         return;
       } catch (thrown) {
-        // A key that was pressed while a webview or a menu took the focus goes nowhere.
+        // A key goes nowhere, and an input closes, when a webview, a menu or another editor takes the focus.
         if (tries === 4) throw thrown;
       }
     }
@@ -108,8 +108,7 @@ export class Workbench {
   }
 
   async openFile(name: string): Promise<void> {
-    await this.#quickInput(name);
-    await this.page.locator(".quick-input-list .monaco-list-row").first().getByText(name).first().waitFor();
+    await this.#quickInput(name, (row) => row.getByText(name));
     await this.page.keyboard.press("Enter");
     await this.page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor();
     await this.focusEditor();
