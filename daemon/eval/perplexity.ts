@@ -8,6 +8,7 @@ import type { Engine, PrefillReport } from "../engine/engine.ts";
 import { Failure } from "../failure/failure.ts";
 import { packRepository, type PromptModel } from "../prompt/index.ts";
 import { scanRepository } from "../repository/index.ts";
+import { chunkTokens } from "../sessions/prefill.ts";
 import { drawFiles, heldOutPackages } from "./held-out.ts";
 import type { EvalOptions } from "./options.ts";
 import { Random } from "./random.ts";
@@ -17,7 +18,6 @@ import { type Interval, mean, pairedDifference } from "./statistics.ts";
 
 /** At most so many tokens at the end of a text are predicted, and at most half of it: the others are its context. */
 const mostScored = 4096;
-const chunkTokens = 32_768;
 
 export interface PerplexityRow {
   readonly tokens: number;

@@ -35,7 +35,7 @@ uint64_t Hash(uint64_t x) {
 }  // namespace
 
 PlantedBackend::PlantedBackend(std::unique_ptr<Backend> inner, const Shape& shape, int64_t tokens)
-    : inner_(std::move(inner)), kv_heads_(shape.kv_heads), head_size_(shape.head_size) {
+    : ForwardingBackend(std::move(inner)), kv_heads_(shape.kv_heads), head_size_(shape.head_size) {
   if (shape.heads == shape.kv_heads) {
     throw std::invalid_argument("--shape: planted structure needs fewer KV heads than heads");
   }
@@ -95,7 +95,7 @@ const PlantedBackend::Planted& PlantedBackend::At(int64_t position, int64_t rows
       return planted;
     }
   }
-  inner_->Wait();
+  inner().Wait();
   const Stopwatch watch;
   // Behind the chunk that has been done.
   std::erase_if(planted_, [&](const Planted& p) {
@@ -121,19 +121,19 @@ const PlantedBackend::Planted& PlantedBackend::At(int64_t position, int64_t rows
     }
   };
   // As many threads as a CPU run is measured with.
-  const int64_t parts = inner_->device() == "cpu"
-                            ? inner_->threads()
+  const int64_t parts = inner().device() == "cpu"
+                            ? inner().threads()
                             : std::max<int64_t>(1, std::thread::hardware_concurrency());
   std::vector<std::jthread> threads;
   for (int64_t part = 0; part < parts; ++part) {
     threads.emplace_back(plant, rows * part / parts, rows * (part + 1) / parts);
   }
   threads.clear();  // joins
-  const DType type = inner_->activation_type();
-  BackendMemory memory = inner_->Allocate(rows * n * DTypeBytes(type), "planted heads");
-  inner_->Upload(values.data(), rows * n, {memory.get(), type, n});
+  const DType type = inner().activation_type();
+  BackendMemory memory = inner().Allocate(rows * n * DTypeBytes(type), "planted heads");
+  inner().Upload(values.data(), rows * n, {memory.get(), type, n});
   planted_.push_back({position, rows, heads, std::move(memory)});
-  inner_->Wait();
+  inner().Wait();
   planting_ms_ += watch.milliseconds();
   return planted_.back();
 }
@@ -142,7 +142,7 @@ void PlantedBackend::Rotate(const RopeSpec&, Rows x, int64_t rows, int64_t heads
                             int64_t first_position) {
   const Planted& planted = At(first_position, rows, heads);
   const int64_t n = heads * head_size_;
-  inner_->StoreKv({1, heads, head_size_, x.type}, {planted.memory.get(), x.type, n}, rows,
+  inner().StoreKv({1, heads, head_size_, x.type}, {planted.memory.get(), x.type, n}, rows,
                   {x.data, nullptr});
 }
 
