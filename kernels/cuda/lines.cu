@@ -9,13 +9,6 @@
 namespace longsight::cuda {
 namespace {
 
-// The engine's limits on the CPU, see native/engine/line_choice.cpp.
-constexpr int64_t kAreaSamples = 8;
-constexpr double kDenseFrom = 0.6;
-constexpr int64_t kBudgetShare = 32;
-constexpr int64_t kLeastBudget = 1024;
-constexpr double kGrowth = 1.5;
-
 constexpr int kMostHeads = 256;
 // Columns that every probe row attends to: the sums of all come to 64, and these are 1 at least.
 constexpr int kMostExplained = 128;
@@ -106,7 +99,7 @@ class HeadChoice {
 
   __device__ void Blocks(int64_t blocks) {
     const auto keys = static_cast<double>(blocks * index::kKeyBlock);
-    if (keys > kDenseFrom * static_cast<double>(p_.tokens)) return Dense(0);
+    if (keys > index::kDenseFrom * static_cast<double>(p_.tokens)) return Dense(0);
     const double pairs = keys * static_cast<double>(p_.rows);
     Report({static_cast<int32_t>(index::PatternKind::kBlockSparse), 0, 0, 0},
            pairs < dense_pairs_ ? pairs : dense_pairs_, 0, 0);
@@ -118,7 +111,7 @@ class HeadChoice {
     __syncthreads();
     const HeadCover cover = {pattern.a, 0, 1, columns_, bands_};
     const double pairs = Area(cover);
-    if (pairs > kDenseFrom * dense_pairs_) {
+    if (pairs > index::kDenseFrom * dense_pairs_) {
       Dense(0);
       return true;
     }
@@ -136,7 +129,7 @@ class HeadChoice {
     CountColumns(column_end);
     Explain(probe_begin);
     CountBands();
-    index::LineBudget budget = {index::Most(kLeastBudget, p_.tokens / kBudgetShare), pattern.a,
+    index::LineBudget budget = {index::FirstBudget(p_.tokens), pattern.a,
                                 pattern.b, kSparseRows};
     for (;;) {
       if (thread_ == 0) s_.cut = index::CutAtBudget(s_.column_bins, s_.band_bins, budget);
@@ -156,7 +149,7 @@ class HeadChoice {
       const double pairs = Area(cover), recall = Recall(cover);
       if (first_pairs_ < 0) first_pairs_ = pairs;
       const bool enough = pattern.recall_floor <= 0 || recall >= pattern.recall_floor;
-      const bool too_many = pairs > kDenseFrom * dense_pairs_;
+      const bool too_many = pairs > index::kDenseFrom * dense_pairs_;
       if (enough && !too_many) {
         return Report(
             {static_cast<int32_t>(index::PatternKind::kVerticalSlash), first_keys, columns, bands},
@@ -166,7 +159,7 @@ class HeadChoice {
         return Dense(!enough && dense_pairs_ > first_pairs_ ? dense_pairs_ - first_pairs_ : 0);
       }
       // The pattern's numbers bound its own budget, not the guard's.
-      budget.keys = static_cast<int64_t>(static_cast<double>(budget.keys) * kGrowth);
+      budget.keys = static_cast<int64_t>(static_cast<double>(budget.keys) * index::kBudgetGrowth);
       budget.columns = budget.offsets = p_.tokens;
     }
   }
@@ -234,9 +227,9 @@ class HeadChoice {
 
   // index::CoveredArea: four warps to each sample.
   __device__ double Area(const HeadCover& cover) {
-    constexpr int kWarpsOfSample = kLineWarps / kAreaSamples, kThreads = 32 * kWarpsOfSample;
+    constexpr int kWarpsOfSample = kLineWarps / index::kAreaSamples, kThreads = 32 * kWarpsOfSample;
     const int64_t blocks = index::DivideUp(p_.rows, kSparseRows);
-    const int64_t samples = index::Least(blocks, kAreaSamples);
+    const int64_t samples = index::Least(blocks, index::kAreaSamples);
     auto* of_warps = reinterpret_cast<long long*>(s_.partial);
     long long share = 0;
     if (thread_ / kThreads < samples) {

@@ -25,6 +25,21 @@ static LONGSIGHT_HD inline float BandDensity(float band_sum, int64_t block_rows)
   return band_sum / static_cast<float>(kBandOffsets + block_rows - 1);
 }
 
+// The choice of a chunk's lines, whatever device makes it. The first budget is a share of the
+// context, and at least so many keys;
+inline constexpr int64_t kBudgetShare = 16;
+inline constexpr int64_t kLeastBudget = 1024;
+// the next one, where that did not keep enough, is larger by this factor.
+inline constexpr double kBudgetGrowth = 1.5;
+// A cover of more than this share of the keys is not worth its index: the head is dense.
+inline constexpr double kDenseFrom = 0.6;
+// Row blocks that stand for all of a chunk when areas are summed.
+inline constexpr int64_t kAreaSamples = 8;
+
+static LONGSIGHT_HD inline int64_t FirstBudget(int64_t tokens) {
+  return Most(kLeastBudget, tokens / kBudgetShare);
+}
+
 struct LineBudget {
   int64_t keys;     // covered keys per row block, at the chunk's end
   int64_t columns;  // at most so many columns,

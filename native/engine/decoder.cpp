@@ -23,7 +23,7 @@ constexpr double kSaving = 0.9;
 bool SparsePays(int64_t first_position, int64_t rows) {
   const double tokens = static_cast<double>(first_position + rows);
   const double covered =
-      static_cast<double>(rows) * static_cast<double>(FirstBudget(first_position + rows));
+      static_cast<double>(rows) * static_cast<double>(index::FirstBudget(first_position + rows));
   const double probed = static_cast<double>(std::min(index::kProbeRows, rows)) * tokens;
   return covered * kSparsePairCost + probed * kProbePairCost <
          kSaving * index::CausalArea(first_position, rows);

@@ -11,15 +11,6 @@ namespace {
 
 using index::Range;
 
-// Row blocks that stand for all of a chunk when areas are summed.
-constexpr int64_t kAreaSamples = 8;
-// A cover of more than this share of the keys is not worth its index: the head is dense.
-constexpr double kDenseFrom = 0.6;
-// The first budget: a share of the context, and at least so many keys.
-constexpr int64_t kBudgetShare = 16;
-constexpr int64_t kLeastBudget = 1024;
-// A larger budget than the one that did not keep enough.
-constexpr double kGrowth = 1.5;
 // Filling a budget ends this close to it, or after so many attempts.
 constexpr double kFilled = 0.98;
 constexpr int kFillAttempts = 6;
@@ -64,7 +55,7 @@ void CollectLines(const ProbeSums& probe, int64_t column_limit, const Histograms
 
 double AreaOf(const HeadChoice& choice, const ChunkRows& chunk) {
   return index::CoveredArea(choice.lines(), chunk.first_position, chunk.rows, chunk.block_rows,
-                            kAreaSamples);
+                            index::kAreaSamples);
 }
 
 double RecallOf(const HeadChoice& choice, const ChunkRows& chunk, const ProbeSums& probe) {
@@ -132,8 +123,6 @@ HeadChoice ChooseAShape(index::HeadPattern pattern, const ChunkRows& chunk) {
 
 }  // namespace
 
-int64_t FirstBudget(int64_t tokens) { return std::max(kLeastBudget, tokens / kBudgetShare); }
-
 HeadChoice ChooseDense(const ChunkRows& chunk) {
   HeadChoice choice;
   choice.pairs = index::CausalArea(chunk.first_position, chunk.rows);
@@ -142,7 +131,7 @@ HeadChoice ChooseDense(const ChunkRows& chunk) {
 
 HeadChoice ChooseBlocks(index::HeadPattern pattern, const ChunkRows& chunk) {
   const double keys = static_cast<double>(pattern.a * index::kKeyBlock);
-  if (keys > kDenseFrom * static_cast<double>(chunk.tokens())) return ChooseDense(chunk);
+  if (keys > index::kDenseFrom * static_cast<double>(chunk.tokens())) return ChooseDense(chunk);
   HeadChoice choice;
   choice.kind = index::PatternKind::kBlockSparse;
   choice.blocks = pattern.a;
@@ -157,7 +146,7 @@ HeadChoice ChooseLines(index::HeadPattern pattern, const ChunkRows& chunk, const
   double first_pairs = -1;
   if (pattern.kind == index::PatternKind::kAShape) {
     HeadChoice choice = ChooseAShape(pattern, chunk);
-    if (choice.pairs > kDenseFrom * dense_pairs) return ChooseDense(chunk);
+    if (choice.pairs > index::kDenseFrom * dense_pairs) return ChooseDense(chunk);
     if (recall_floor <= 0 || RecallOf(choice, chunk, probe) >= recall_floor) return choice;
     // What the shape cannot reach, lines can.
     first_pairs = choice.pairs;
@@ -168,14 +157,14 @@ HeadChoice ChooseLines(index::HeadPattern pattern, const ChunkRows& chunk, const
   index::ExplainBands(probe.columns, std::min(column_limit, probe.tokens), index::DensityBin(1.0f),
                       chunk.tokens() - probe.rows, probe.rows, probe.bands);
   const Histograms counts = CountDensities(probe, column_limit, chunk.block_rows);
-  const int64_t keys = area.keys > 0 ? area.keys : FirstBudget(chunk.tokens());
+  const int64_t keys = area.keys > 0 ? area.keys : index::FirstBudget(chunk.tokens());
   index::LineBudget budget = {keys, pattern.a, pattern.b, chunk.block_rows};
   for (;;) {
     HeadChoice choice = area.fill ? FillBudget(probe, column_limit, counts, budget, chunk)
                                   : TakeLines(probe, column_limit, counts, budget, chunk);
     if (first_pairs < 0) first_pairs = choice.pairs;
     const bool enough = recall_floor <= 0 || RecallOf(choice, chunk, probe) >= recall_floor;
-    const bool too_many = choice.pairs > kDenseFrom * dense_pairs;
+    const bool too_many = choice.pairs > index::kDenseFrom * dense_pairs;
     if (enough && !too_many) {
       choice.guard_pairs = std::max(0.0, choice.pairs - first_pairs);
       return choice;
@@ -186,7 +175,7 @@ HeadChoice ChooseLines(index::HeadPattern pattern, const ChunkRows& chunk, const
       return dense;
     }
     // The pattern's numbers bound its own budget, not the guard's.
-    budget.keys = static_cast<int64_t>(static_cast<double>(budget.keys) * kGrowth);
+    budget.keys = static_cast<int64_t>(static_cast<double>(budget.keys) * index::kBudgetGrowth);
     budget.columns = budget.offsets = probe.tokens;
   }
 }
