@@ -8,6 +8,7 @@
 #include "engine/line_choice.h"
 #include "engine/stopwatch.h"
 #include "index/area.h"
+#include "index/select.h"
 
 namespace longsight {
 namespace {

@@ -26,13 +26,9 @@ struct ChunkRows {
   int64_t tokens() const { return first_position + rows; }
 };
 
-// The budget of covered keys per row block at a chunk whose last key is number `tokens`, before the
-// guard adds to it.
-int64_t FirstBudget(int64_t tokens);
-
 // How much lines may cover, in keys per row block at the chunk's end.
 struct AreaBudget {
-  // 0: FirstBudget.
+  // 0: index::FirstBudget.
   int64_t keys = 0;
   // Lines that overlap cover less than what was counted for them; this takes more of them until the
   // budget is covered, so that heads can be compared at equal cost.
