@@ -123,7 +123,7 @@ class Bench {
     p.add = add;
     return Time([&] {
       if (rows <= cuda::kStreamedRows) return Require(cuda::MatmulStreamed(p), "matmul");
-      const std::string failure = blas_.Multiply(p);
+      const std::string failure = blas_.Multiply(p).failure;
       if (failure.empty()) return;
       std::fprintf(stderr, "longsight-bench-cuda: %s\n", failure.c_str());
       std::exit(1);

@@ -5,6 +5,7 @@
 #include "cuda/blas_lt.h"
 #include "cuda/chunk_attention.h"
 #include "cuda/device.h"
+#include "cuda/fp8_linear.h"
 #include "cuda/kernels.h"
 #include "cuda/staging.h"
 #include "cuda/weight_table.h"
@@ -45,8 +46,9 @@ void Check(const cuda::Launched& launched) {
 
 class CudaBackend final : public Backend {
  public:
-  CudaBackend(int device, const cuda::DeviceInfo& info, std::unique_ptr<cuda::BlasLt> blas)
-      : device_(device), info_(info), blas_(std::move(blas)) {
+  CudaBackend(int device, const cuda::DeviceInfo& info, std::unique_ptr<cuda::BlasLt> blas,
+              WeightType weights)
+      : device_(device), info_(info), blas_(std::move(blas)), weight_type_(weights) {
     Check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
     attention_workspace_ = Hold(cuda::kAttentionWorkspace, "attention's workspace");
     blas_workspace_ = Hold(cuda::BlasLt::kWorkspaceBytes, "cuBLASLt's workspace");
@@ -72,7 +74,7 @@ class CudaBackend final : public Backend {
   int64_t block_rows() const override { return kBlockRows; }
   int64_t scratch_bytes() const override {
     return cuda::kAttentionWorkspace + cuda::BlasLt::kWorkspaceBytes +
-           kBlockRows * static_cast<int64_t>(sizeof(uint32_t));
+           kBlockRows * static_cast<int64_t>(sizeof(uint32_t)) + fp8_scratch_bytes_;
   }
 
   BackendMemory Allocate(int64_t bytes, const char* purpose) override {
@@ -110,8 +112,13 @@ class CudaBackend final : public Backend {
       Check(weights_->Take(values.data(), static_cast<int64_t>(values.size() * sizeof(values[0]))),
             kTaking);
     };
-    const auto linear = [&](const Linear& l) {
-      matrix(l.weight);
+    const auto linear = [&](const Linear& l, WeightType type) {
+      const Tensor& w = l.weight;
+      if (type == WeightType::kFp8) {
+        Check(weights_->TakeFp8(w.data, KernelType(w.type), w.shape[0], w.shape[1]), kTaking);
+      } else {
+        matrix(w);
+      }
       Check(weights_->TakeBias(l.bias.data(), static_cast<int64_t>(l.bias.size())), kTaking);
     };
     matrix(model.embedding);
@@ -122,16 +129,18 @@ class CudaBackend final : public Backend {
       }
       for (const Linear* l : {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate,
                               &layer.up, &layer.down}) {
-        linear(*l);
+        linear(*l, weight_type_);
       }
     }
     vector(model.final_norm);
-    linear(model.head);
+    linear(model.head, WeightType::kBf16);
     vector(model.spec.rope.inverse_frequency);
     logits_ =
         Hold(kLogitRows * model.spec.vocabulary * static_cast<int64_t>(sizeof(float)), "logits");
     Wait();
-    return held_bytes_ - before;
+    const int64_t taken = held_bytes_ - before;
+    if (weight_type_ == WeightType::kFp8) MakeFp8Linear(model.spec);
+    return taken;
   }
 
   void Embed(const Tensor& table, const uint32_t* ids, int64_t rows, Rows y) override {
@@ -139,6 +148,7 @@ class CudaBackend final : public Backend {
     Check(cudaMemcpyAsync(ids_.get(), ids, static_cast<size_t>(rows) * sizeof(uint32_t),
                           cudaMemcpyHostToDevice, stream_),
           "copying token ids");
+    Written(y, rows, table.shape[1]);
     Check(cuda::Embed({On(table.data), reinterpret_cast<const uint32_t*>(ids_.get()), rows,
                        table.shape[1], static_cast<float*>(y.data), stream_}),
           "embedding tokens");
@@ -158,6 +168,11 @@ class CudaBackend final : public Backend {
     p.n = static_cast<int64_t>(weight.size());
     p.eps = static_cast<float>(epsilon);
     p.stream = stream_;
+    Written(y, rows, p.n);
+    // Of the residual stream: what projections read. Not heads.
+    if (fp8_ != nullptr && x.type == DType::kF32) {
+      p.rounded = fp8_->Expect(y.data, y.stride, rows, p.n);
+    }
     Check(cuda::RmsNorm(p), "normalising");
   }
 
@@ -166,7 +181,9 @@ class CudaBackend final : public Backend {
     cuda::MatmulParams p{};
     p.x = x.data;
     p.x_stride = x.stride;
-    p.w = On(linear.weight.data);
+    const cuda::WeightTable::Fp8* const fp8 = weights_->Fp8On(linear.weight.data);
+    p.w = fp8 != nullptr ? fp8->matrix.get() : On(linear.weight.data);
+    if (fp8 != nullptr) p.w_scales = reinterpret_cast<const float*>(fp8->scales.get());
     if (!linear.bias.empty()) p.bias = weights_->BiasOn(linear.bias.data(), KernelType(y.type));
     p.y = y.data;
     p.y_type = KernelType(y.type);
@@ -176,8 +193,10 @@ class CudaBackend final : public Backend {
     p.out = linear.weight.shape[0];
     p.add = mode == Accumulate::kAdd;
     p.stream = stream_;
+    Written(y, rows, p.out);
     if (rows <= cuda::kStreamedRows) return Check(cuda::MatmulStreamed(p), "multiplying");
-    const std::string failure = blas_->Multiply(p);
+    const std::string failure =
+        fp8 != nullptr ? fp8_->Multiply(p) : blas_->Multiply(p).failure;
     if (failure.empty()) return;
     Check(cudaPeekAtLastError(), "multiplying");
     throw Error(ErrorCode::kInternal, failure);
@@ -198,13 +217,17 @@ class CudaBackend final : public Backend {
     p.magnitude = static_cast<float>(rope.magnitude);
     p.interleaved = rope.interleaved;
     p.stream = stream_;
+    Written(x, rows, heads * head_size);
     Check(cuda::Rope(p), "turning heads");
   }
 
   void SwiGlu(Rows gate, ConstRows up, int64_t rows, int64_t n) override {
     Use();
+    Written(gate, rows, n);
+    cuda::InE4M3 rounded;
+    if (fp8_ != nullptr) rounded = fp8_->Expect(gate.data, gate.stride, rows, n);
     Check(cuda::SwiGlu({gate.data, up.data, gate.stride, up.stride, gate.data, gate.stride, rows, n,
-                        stream_}),
+                        rounded, stream_}),
           "gating");
   }
 
@@ -221,6 +244,7 @@ class CudaBackend final : public Backend {
 
   void Attend(const DecoderSpec& spec, const AttentionCall& call) override {
     Use();
+    Written(call.out, call.rows, spec.query_size());
     const std::vector<cuda::CachedRun> runs = Runs(spec, call.kv);
     cuda::AttentionDecodeParams p{};
     p.q = call.query.data;
@@ -267,6 +291,7 @@ class CudaBackend final : public Backend {
 
   void Upload(const float* x, int64_t n, Rows y) override {
     Use();
+    Written(y, 1, n);
     cuda::Staging staging;
     Check(cuda::CopyRounded(x, cuda::DType::kF32, n, y.data, staging, stream_), "uploading");
   }
@@ -293,6 +318,19 @@ class CudaBackend final : public Backend {
     return memory;
   }
 
+  void MakeFp8Linear(const DecoderSpec& spec) {
+    const int64_t longest = std::max({spec.hidden, spec.query_size(), spec.intermediate});
+    fp8_scratch_bytes_ = cuda::Fp8Linear::ScratchBytes(kBlockRows, longest);
+    fp8_scratch_ = Hold(fp8_scratch_bytes_, "activations in fp8");
+    fp8_ = std::make_unique<cuda::Fp8Linear>(*blas_, kBlockRows, longest, fp8_scratch_.get());
+  }
+
+  // Every operation that writes activations says so: what is held of them in fp8 is stale then.
+  void Written(ConstRows y, int64_t rows, int64_t n) {
+    if (fp8_ == nullptr) return;
+    fp8_->Forget(y.data, ((rows - 1) * y.stride + n) * DTypeBytes(y.type));
+  }
+
   // Where the weights that the model has at `host` are on the device.
   const void* On(const void* host) const { return weights_->On(host); }
 
@@ -310,11 +348,15 @@ class CudaBackend final : public Backend {
   int device_;
   cuda::DeviceInfo info_;
   std::unique_ptr<cuda::BlasLt> blas_;
+  WeightType weight_type_;
   cudaStream_t stream_ = nullptr;
   // Of all memory below.
   int64_t held_bytes_ = 0;
-  BackendMemory attention_workspace_, blas_workspace_, ids_, logits_, widened_;
+  BackendMemory attention_workspace_, blas_workspace_, ids_, logits_, widened_, fp8_scratch_;
   std::unique_ptr<cuda::WeightTable> weights_;
+  // Of weights in fp8 alone.
+  int64_t fp8_scratch_bytes_ = 0;
+  std::unique_ptr<cuda::Fp8Linear> fp8_;
   // Of AttendSparse; grows with the context.
   BackendMemory sparse_workspace_;
   int64_t sparse_workspace_bytes_ = 0;
@@ -342,6 +384,7 @@ void CudaBackend::ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t t
 void CudaBackend::AttendSparse(const DecoderSpec& spec, const SparseCall& call,
                                PrefillReport& report) {
   Use();
+  Written(call.out, call.rows, spec.query_size());
   const std::vector<cuda::CachedRun> runs = Runs(spec, call.kv);
   cuda::SparseChunkParams p{};
   p.shape = SparseShape(spec, call.rows, call.first_position + call.rows);
@@ -382,7 +425,7 @@ void CudaBackend::AttendSparse(const DecoderSpec& spec, const SparseCall& call,
 
 bool HasCudaBackend() { return true; }
 
-std::unique_ptr<Backend> MakeCudaBackend(int device) {
+std::unique_ptr<Backend> MakeCudaBackend(int device, WeightType weights) {
   cuda::DeviceInfo info;
   std::string reason = cuda::WhyUnusable(device, &info);
   std::unique_ptr<cuda::BlasLt> blas;
@@ -391,7 +434,7 @@ std::unique_ptr<Backend> MakeCudaBackend(int device) {
     throw Error(ErrorCode::kDeviceUnavailable,
                 "device \"cuda:" + std::to_string(device) + "\" cannot be used: " + reason);
   }
-  return std::make_unique<CudaBackend>(device, info, std::move(blas));
+  return std::make_unique<CudaBackend>(device, info, std::move(blas), weights);
 }
 
 }  // namespace longsight
