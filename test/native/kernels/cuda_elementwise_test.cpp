@@ -106,7 +106,7 @@ void TestConvert(Random& random) {
   stepped.step = static_cast<const int64_t*>(step.data());
   CheckCuda(cuda::Convert(stepped), "convert a step");
   const std::vector<float> both = rows.Floats(DType::kBF16, 2 * n);
-  CheckClose({both.begin() + n, both.end()}, exact, 0, 0, "convert a step");
+  CheckClose(std::vector<float>(both.begin() + n, both.end()), exact, 0, 0, "convert a step");
   const Stored half = Store(random.Floats(1000, 10.0f), cpu::DType::kF16);
   const DeviceBytes half_device = OnDevice(half), of_half = EmptyOnDevice(DType::kBF16, 1000);
   CheckCuda(cuda::Convert({half_device.data(), DType::kF16, of_half.data(), DType::kBF16, 1000}),
