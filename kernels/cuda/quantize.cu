@@ -2,6 +2,7 @@
 #include "cuda/e4m3.cuh"
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
+#include "cuda/step.cuh"
 
 namespace longsight::cuda {
 namespace {
@@ -10,6 +11,7 @@ constexpr int kWarps = 8;
 
 __global__ void __launch_bounds__(32 * kWarps) QuantizeKernel(QuantizeParams p) {
   const int lane = threadIdx.x % 32;
+  const int64_t moved = StepOf(p.step) * p.rows * p.heads;
   for (int64_t head = static_cast<int64_t>(blockIdx.x) * kWarps + threadIdx.x / 32;
        head < p.rows * p.heads; head += static_cast<int64_t>(gridDim.x) * kWarps) {
     const Bf16* x = static_cast<const Bf16*>(p.x) + head * p.head_size;
@@ -19,11 +21,11 @@ __global__ void __launch_bounds__(32 * kWarps) QuantizeKernel(QuantizeParams p) 
     // Rounded up, so that the largest element stays in range; a head of zeros has any scale.
     const Bf16 scale = most > 0 ? __float2bfloat16_ru(most / kLargestE4M3) : FromFloat<Bf16>(1.0f);
     const float factor = 1 / ToFloat(scale);
-    auto* y = static_cast<__nv_fp8_storage_t*>(p.y) + head * p.head_size;
+    auto* y = static_cast<__nv_fp8_storage_t*>(p.y) + (moved + head) * p.head_size;
     for (int64_t i = lane; i < p.head_size; i += 32) {
       y[i] = ToE4M3(ToFloat(x[i]) * factor);
     }
-    if (lane == 0) static_cast<Bf16*>(p.scales)[head] = scale;
+    if (lane == 0) static_cast<Bf16*>(p.scales)[moved + head] = scale;
   }
 }
 
