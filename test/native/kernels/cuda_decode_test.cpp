@@ -46,7 +46,7 @@ Cached Cache(const Shape& s, const std::vector<float>& floats) {
   std::vector<float> values(floats.size());
   for (size_t i = 0; i < values.size(); ++i) {
     values[i] =
-        static_cast<float>(E4M3Value(bits[i])) * scale[i / static_cast<size_t>(s.head_size)];
+        static_cast<float>(reference::E4M3Value(bits[i])) * scale[i / static_cast<size_t>(s.head_size)];
   }
   return {std::move(values), std::move(narrow), std::move(scales)};
 }
