@@ -156,7 +156,13 @@ export interface Addon {
   loadModel(
     modelDir: string,
     /** `fp8`: as bf16, but keys and values in fp8, on a GPU. */
-    options: { device: string; threads: number; precision: "bf16" | "fp8" | "f32" },
+    options: {
+      device: string;
+      threads: number;
+      precision: "bf16" | "fp8" | "f32";
+      /** Of the linear layers; default "bf16". `fp8`: half the memory, on a GPU. */
+      weights?: "bf16" | "fp8";
+    },
   ): Promise<NativeModel>;
   /** Backends compiled in, such as ["cpu"] or ["cpu", "cuda"]. */
   backends(): string[];

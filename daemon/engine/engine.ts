@@ -164,8 +164,11 @@ export interface EngineMemory {
 
 /** Every method rejects with an EngineError whose `code` is from the catalogue (daemon/protocol/errors.ts). */
 export interface Engine {
-  /** `kv`: what keys and values are kept in; fp8 takes half the memory, on a GPU only. */
-  load(modelDir: string, options: { device: DeviceName; threads?: number; kv?: "bf16" | "fp8" }): Promise<ModelInfo>;
+  /** `kv`, `weights`: what keys and values, and linear layers, are kept in; fp8 takes half the memory, on a GPU only. */
+  load(
+    modelDir: string,
+    options: { device: DeviceName; threads?: number; kv?: "bf16" | "fp8"; weights?: "bf16" | "fp8" },
+  ): Promise<ModelInfo>;
   plan(contextTokens: number, chunkTokens: number): Promise<MemoryPlan>;
   /**
    * Appends `tokens` to `base` (null: empty) as a new immutable segment. `base` stays valid and is not copied. Rejects with

@@ -44,8 +44,8 @@ export class RemoteEngine implements Engine {
   }
 
   async load(modelDir: string, options: Parameters<Engine["load"]>[1]): Promise<ModelInfo> {
-    const { device, threads = 0, kv: precision = "bf16" } = options;
-    return this.#call("load", { modelDir, device, threads, precision });
+    const { device, threads = 0, kv: precision = "bf16", weights = "bf16" } = options;
+    return this.#call("load", { modelDir, device, threads, precision, weights });
   }
 
   async plan(contextTokens: number, chunkTokens: number): Promise<MemoryPlan> {

@@ -22,7 +22,16 @@ export interface KvHandle {
 
 /** Every call: what the daemon sends and what the worker answers. `base` null is the empty state. */
 export interface EngineCalls {
-  load: { params: { modelDir: string; device: string; threads: number; precision: "bf16" | "fp8" }; result: ModelInfo };
+  load: {
+    params: {
+      modelDir: string;
+      device: string;
+      threads: number;
+      precision: "bf16" | "fp8";
+      weights: "bf16" | "fp8";
+    };
+    result: ModelInfo;
+  };
   plan: { params: { contextTokens: number; chunkTokens: number }; result: MemoryPlan };
   prefill: {
     params: { base: number | null; tokens: Uint32Array; chunkTokens: number; settings: PrefillSettings };

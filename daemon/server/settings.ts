@@ -17,6 +17,8 @@ export interface Settings {
   readonly threads: number;
   /** What keys and values are kept in. */
   readonly kv: "bf16" | "fp8";
+  /** What the weights of linear layers are kept in. */
+  readonly weights: "bf16" | "fp8";
 }
 
 export function readSettings(env: NodeJS.ProcessEnv, packageRoot: string): Settings {
@@ -32,7 +34,8 @@ export function readSettings(env: NodeJS.ProcessEnv, packageRoot: string): Setti
     cacheDir: path.resolve(env["LONGSIGHT_CACHE_DIR"] ?? path.join(cacheHome, "longsight")),
     device: device(env["LONGSIGHT_DEVICE"]),
     threads: number(env, "LONGSIGHT_THREADS", /^\d{1,4}$/) ?? 0,
-    kv: kv(env["LONGSIGHT_KV"]),
+    kv: bf16OrFp8(env, "LONGSIGHT_KV"),
+    weights: bf16OrFp8(env, "LONGSIGHT_WEIGHTS"),
   };
 }
 
@@ -49,10 +52,11 @@ function number(env: NodeJS.ProcessEnv, name: string, pattern: RegExp): number |
   return Number(text);
 }
 
-function kv(text: string | undefined): Settings["kv"] {
+function bf16OrFp8(env: NodeJS.ProcessEnv, name: string): "bf16" | "fp8" {
+  const text = env[name];
   if (text === undefined || text === "" || text === "bf16") return "bf16";
   if (text === "fp8") return text;
-  throw new Failure("invalid-argument", `LONGSIGHT_KV=${text} is neither bf16 nor fp8.`);
+  throw new Failure("invalid-argument", `${name}=${text} is neither bf16 nor fp8.`);
 }
 
 function device(text: string | undefined): DeviceName {

@@ -21,6 +21,8 @@ export interface EnginePoolOptions {
   readonly threads: number;
   /** What keys and values are kept in. */
   readonly kv: "bf16" | "fp8";
+  /** What the weights of linear layers are kept in. */
+  readonly weights: "bf16" | "fp8";
   readonly onDied: (modelDir: string, reason: string) => void;
 }
 
@@ -99,7 +101,7 @@ export class EnginePool {
   readonly #starting = new Set<Engine>();
 
   async #load(modelDir: string): Promise<LoadedEngine> {
-    const { startEngine, device, threads, kv, onDied } = this.#options;
+    const { startEngine, device, threads, kv, weights, onDied } = this.#options;
     const engine = startEngine();
     this.#starting.add(engine);
     let loaded: LoadedEngine | null = null;
@@ -109,7 +111,7 @@ export class EnginePool {
       onDied(modelDir, reason);
     });
     try {
-      const info = await engine.load(modelDir, threads > 0 ? { device, threads, kv } : { device, kv });
+      const info = await engine.load(modelDir, { device, ...(threads > 0 ? { threads } : {}), kv, weights });
       loaded = { modelDir, engine, info, alive: true };
       this.#loaded.set(modelDir, loaded);
       this.#infos.set(modelDir, info);

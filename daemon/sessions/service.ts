@@ -51,6 +51,8 @@ export interface ServiceOptions {
   readonly threads: number;
   /** What engines keep keys and values in; default bf16. */
   readonly kv?: "bf16" | "fp8";
+  /** What engines keep the weights of linear layers in; default bf16. */
+  readonly weights?: "bf16" | "fp8";
   readonly startEngine: () => Engine;
   readonly log: { info(text: string): void; error(text: string, cause?: unknown): void };
 }
@@ -118,6 +120,7 @@ export class LongsightService {
       device: options.device,
       threads: options.threads,
       kv: options.kv ?? "bf16",
+      weights: options.weights ?? "bf16",
       onDied: (modelDir, reason) => {
         options.log.error(`the engine with ${modelDir} died: ${reason}`);
         const message = `The engine died (${reason}); the next question starts it again.`;

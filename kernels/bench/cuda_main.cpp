@@ -75,8 +75,9 @@ class Fp8Buffer {
  public:
   Fp8Buffer(int64_t rows, int64_t n) : bits_(rows * n), scales_(rows * 4) {
     const Buffer wide(rows * n * 2);
-    Require(cuda::QuantizeRows({wide.data(), cuda::DType::kBF16, n, bits_.data(), scales(), rows, n}),
-            "quantize");
+    Require(
+        cuda::QuantizeRows({wide.data(), cuda::DType::kBF16, n, bits_.data(), scales(), rows, n}),
+        "quantize");
     Require(cudaDeviceSynchronize(), "quantize");
   }
   void* bits() const { return bits_.data(); }
@@ -209,26 +210,26 @@ class Bench {
       if (ms == 0) return;
       peak = std::max(peak, square / ms / 1e9);
       // A share of the peak in bf16.
-      Report(std::string("matmul, fp8, 8192^3, sums ") + (fast ? "fast" : "in fp32"), ms, 0, square);
+      Report(std::string("matmul, fp8, 8192^3, sums ") + (fast ? "fast" : "in fp32"), ms, 0,
+             square);
     }
     struct Layer {
       const char* name;
       int64_t in, out;
       bool add;
     };
-    for (const Layer& layer : {Layer{"llama-3-8b q", 4096, 4096, false},
-                               Layer{"llama-3-8b k", 4096, 1024, false},
-                               Layer{"llama-3-8b gate", 4096, 14336, false},
-                               Layer{"llama-3-8b down", 14336, 4096, true},
-                               Layer{"qwen2.5-7b down", 18944, 3584, true}}) {
+    for (const Layer& layer :
+         {Layer{"llama-3-8b q", 4096, 4096, false}, Layer{"llama-3-8b k", 4096, 1024, false},
+          Layer{"llama-3-8b gate", 4096, 14336, false}, Layer{"llama-3-8b down", 14336, 4096, true},
+          Layer{"qwen2.5-7b down", 18944, 3584, true}}) {
       const std::string name = "matmul, fp8, " + std::string(layer.name);
       const double weights = static_cast<double>(layer.in) * static_cast<double>(layer.out);
-      const double ms = Fp8ProductMs(8192, layer.in, layer.out, layer.add,
-                                     cuda::Fp8Linear::kFastSums);
+      const double ms =
+          Fp8ProductMs(8192, layer.in, layer.out, layer.add, cuda::Fp8Linear::kFastSums);
       if (ms > 0) Report(name + ", 8192 rows", ms, 0, 2.0 * 8192 * weights, peak);
       for (const int64_t rows : {int64_t{1}, int64_t{4}}) {
-        Report(name + ", " + std::to_string(rows) + " rows", StreamedFp8Ms(rows, layer.in, layer.out),
-               weights, 0);
+        Report(name + ", " + std::to_string(rows) + " rows",
+               StreamedFp8Ms(rows, layer.in, layer.out), weights, 0);
       }
     }
     RoundedBeside();

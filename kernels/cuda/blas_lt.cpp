@@ -105,9 +105,9 @@ class OpenedBlasLt final : public BlasLt {
     SetScales(p, set);
     if (status != blas::kSuccess) return Failure("refused the bias or the scales of", p, status);
     const float alpha = 1, beta = p.add ? 1 : 0;
-    status = f_.matmul(handle_, plan->matmul, &alpha, p.w, plan->w, p.x, plan->x, &beta, p.y,
-                       plan->y, p.y, plan->y, &plan->algorithm, workspace_, plan->workspace_bytes,
-                       p.stream);
+    status =
+        f_.matmul(handle_, plan->matmul, &alpha, p.w, plan->w, p.x, plan->x, &beta, p.y, plan->y,
+                  p.y, plan->y, &plan->algorithm, workspace_, plan->workspace_bytes, p.stream);
     if (status == blas::kSuccess) return {};
     // Scales that a device lacks are documented to be refused only now.
     if (IsE4M3(p)) plan->status = status;

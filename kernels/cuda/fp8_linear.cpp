@@ -31,8 +31,7 @@ Fp8Linear::Fp8Linear(BlasLt& blas, int64_t rows, int64_t in, void* scratch)
       rows_(rows),
       in_(in),
       scratch_(scratch),
-      scales_(
-          reinterpret_cast<float*>(static_cast<std::byte*>(scratch) + RowsBytes(rows, in))) {}
+      scales_(reinterpret_cast<float*>(static_cast<std::byte*>(scratch) + RowsBytes(rows, in))) {}
 
 std::string Fp8Linear::Multiply(const MatmulParams& p) {
   if (p.rows <= kStreamedRows) return Failure(MatmulStreamed(p), "a streamed product");
@@ -92,10 +91,9 @@ std::string Fp8Linear::MultiplyWidened(const MatmulParams& p) {
   for (int64_t begin = 0; begin < p.out && failure.empty(); begin += part) {
     MatmulParams q = p;
     q.out = index::Least(part, p.out - begin);
-    failure = Failure(
-        DequantizeRows({static_cast<const std::byte*>(p.w) + begin * p.in, p.w_scales + begin,
-                        scratch_, q.out, p.in, p.stream}),
-        "widening weights");
+    failure = Failure(DequantizeRows({static_cast<const std::byte*>(p.w) + begin * p.in,
+                                      p.w_scales + begin, scratch_, q.out, p.in, p.stream}),
+                      "widening weights");
     if (!failure.empty()) break;
     q.w = scratch_;
     q.w_scales = nullptr;

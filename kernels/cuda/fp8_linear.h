@@ -8,9 +8,9 @@
 
 namespace longsight::cuda {
 
-// Few rows are streamed against x as it is. Of more rows x is rounded to e4m3 too, and multiplied by
-// cuBLASLt; where that has no such product (blas_lt.h), the weights are widened, a part at a time,
-// and multiplied in bf16. One stream at a time.
+// Few rows are streamed against x as it is. Of more rows x is rounded to e4m3 too, and multiplied
+// by cuBLASLt; where that has no such product (blas_lt.h), the weights are widened, a part at a
+// time, and multiplied in bf16. One stream at a time.
 class Fp8Linear {
  public:
   // Sums of some 14 bits cost less than the rounding of the operands to 4 (kernels/README.md), and
@@ -26,8 +26,8 @@ class Fp8Linear {
   // failed.
   std::string Multiply(const MatmulParams& p);
 
-  // Where whoever writes x, bf16, is to write it in e4m3 as well: y[rows, n] and its scales, for the
-  // next products of x. Null when they are not going to read it.
+  // Where whoever writes x, bf16, is to write it in e4m3 as well: y[rows, n] and its scales, for
+  // the next products of x. Null when they are not going to read it.
   InE4M3 Expect(const void* x, int64_t x_stride, int64_t rows, int64_t n);
   // What x holds has changed: `bytes` from `data` on were written.
   void Forget(const void* data, int64_t bytes);

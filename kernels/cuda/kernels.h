@@ -18,8 +18,8 @@
 
 namespace longsight::cuda {
 
-// kE4M3 has scales beside it: keys and values a bf16 one for each token and KV head, matrices an fp32
-// one for each row.
+// kE4M3 has scales beside it: keys and values a bf16 one for each token and KV head, matrices an
+// fp32 one for each row.
 enum class DType : uint8_t { kF32, kF16, kBF16, kE4M3 };
 
 // y[rows, out] = x[rows, in] * w[out, in]^T + bias[out]; `add`: y += that instead, where y is
@@ -36,13 +36,13 @@ struct MatmulParams {
   int64_t y_stride;
   int64_t rows, in, out;
   bool add = false;
-  // Products of e4m3 may be summed as the tensor cores do by themselves, in some 14 bits, rather than
-  // in fp32 every few steps. BlasLt alone looks at it.
+  // Products of e4m3 may be summed as the tensor cores do by themselves, in some 14 bits, rather
+  // than in fp32 every few steps. BlasLt alone looks at it.
   bool fast_sums = false;
   cudaStream_t stream = nullptr;
 };
-// Few rows: streams the weights once, bound by memory; x is bf16. More rows go to BlasLt (blas_lt.h),
-// with weights in e4m3 by way of Fp8Linear (fp8_linear.h).
+// Few rows: streams the weights once, bound by memory; x is bf16. More rows go to BlasLt
+// (blas_lt.h), with weights in e4m3 by way of Fp8Linear (fp8_linear.h).
 inline constexpr int64_t kStreamedRows = 4;
 cudaError_t MatmulStreamed(const MatmulParams& p);
 

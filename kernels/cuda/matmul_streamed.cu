@@ -1,6 +1,6 @@
 // Matmul for few rows: every weight is read once, so this is bound by memory. A warp takes one
-// output or two at a time, and keeps several 16-byte loads of each in flight. Weights in bf16, or in
-// e4m3 with a scale for each row, which are widened in registers.
+// output or two at a time, and keeps several 16-byte loads of each in flight. Weights in bf16, or
+// in e4m3 with a scale for each row, which are widened in registers.
 #include <type_traits>
 
 #include "cuda/bf16.cuh"

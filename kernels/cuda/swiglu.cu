@@ -34,8 +34,8 @@ __global__ void SwiGluKernel(SwiGluParams p) {
   }
 }
 
-// In bf16 and in e4m3: a block to a row, since the scale wants the whole row. What a thread wrote it
-// reads again, while the caches hold it.
+// In bf16 and in e4m3: a block to a row, since the scale wants the whole row. What a thread wrote
+// it reads again, while the caches hold it.
 template <bool Vector>
 __global__ void __launch_bounds__(kThreads) SwiGluRowsKernel(SwiGluParams p) {
   constexpr int kStep = Vector ? 8 : 1;

@@ -27,8 +27,8 @@ class WeightTable {
   cudaError_t Take(const void* host, int64_t bytes);
   // `n` numbers as bf16, whatever they are.
   cudaError_t TakeMatrix(const void* host, DType type, int64_t n);
-  // matrix[rows, n] as e4m3 with a scale for each row, brought over in parts: the device never holds
-  // more of the matrix as it was. Waits.
+  // matrix[rows, n] as e4m3 with a scale for each row, brought over in parts: the device never
+  // holds more of the matrix as it was. Waits.
   cudaError_t TakeFp8(const void* host, DType type, int64_t rows, int64_t n);
   // `n` fp32 numbers, as they are and rounded.
   cudaError_t TakeBias(const float* host, int64_t n);
@@ -40,6 +40,12 @@ class WeightTable {
   const Fp8* Fp8On(const void* host) const {
     const auto found = fp8_.find(host);
     return found == fp8_.end() ? nullptr : &found->second;
+  }
+  // p.w and p.w_scales, as the matrix was taken.
+  void Put(const void* host, MatmulParams& p) const {
+    const Fp8* const fp8 = Fp8On(host);
+    p.w = fp8 != nullptr ? fp8->matrix.get() : On(host);
+    p.w_scales = fp8 != nullptr ? reinterpret_cast<const float*>(fp8->scales.get()) : nullptr;
   }
   const void* On(const void* host) const { return kept_.at(host).get(); }
   const void* BiasOn(const float* host, DType type) const {

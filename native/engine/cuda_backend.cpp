@@ -1,49 +1,22 @@
-// The CUDA backend: the one file that knows kernels/cuda. Weights, KV and activations live in
-// device memory; operations are enqueued on one stream, and only Logits and Wait wait for it.
+// The CUDA backend: with cuda_weights, all that knows kernels/cuda. Weights, KV and activations
+// live in device memory; operations are enqueued on one stream, and only Logits and Wait wait for
+// it.
 #include <algorithm>
 
 #include "cuda/blas_lt.h"
 #include "cuda/chunk_attention.h"
-#include "cuda/device.h"
 #include "cuda/fp8_linear.h"
-#include "cuda/kernels.h"
 #include "cuda/staging.h"
 #include "cuda/step_recording.h"
 #include "cuda/weight_table.h"
 #include "engine/backend.h"
-#include "engine/error.h"
+#include "engine/cuda_checks.h"
+#include "engine/cuda_weights.h"
 #include "engine/stopwatch.h"
 #include "index/area.h"
 
 namespace longsight {
 namespace {
-
-cuda::DType KernelType(DType type) {
-  switch (type) {
-    case DType::kF32:
-      return cuda::DType::kF32;
-    case DType::kF16:
-      return cuda::DType::kF16;
-    case DType::kBF16:
-      return cuda::DType::kBF16;
-    case DType::kE4M3:
-      return cuda::DType::kE4M3;
-  }
-  throw Error(ErrorCode::kInternal, "a tensor of unknown element type");
-}
-
-void Check(cudaError_t error, const char* doing) {
-  if (error == cudaSuccess) return;
-  cudaGetLastError();  // so that the next launch does not report it again
-  const std::string text =
-      std::string("the GPU failed while ") + doing + ": " + cuda::Describe(error);
-  if (error == cudaErrorMemoryAllocation) throw Error(ErrorCode::kNotEnoughMemory, text);
-  throw Error(cuda::IsSticky(error) ? ErrorCode::kEngineDied : ErrorCode::kInternal, text);
-}
-
-void Check(const cuda::Launched& launched) {
-  Check(static_cast<cudaError_t>(launched.error), launched.what);
-}
 
 class CudaBackend final : public Backend {
  public:
@@ -108,41 +81,12 @@ class CudaBackend final : public Backend {
                       std::to_string(cuda::kMaxHeadSize) + " are); use device cpu");
     }
     const int64_t before = held_bytes_;
-    const auto matrix = [&](const Tensor& tensor) {
-      Check(weights_->TakeMatrix(tensor.data, KernelType(tensor.type), tensor.size()), kTaking);
-    };
-    const auto vector = [&](const auto& values) {
-      Check(weights_->Take(values.data(), static_cast<int64_t>(values.size() * sizeof(values[0]))),
-            kTaking);
-    };
-    const auto linear = [&](const Linear& l, WeightType type) {
-      const Tensor& w = l.weight;
-      if (type == WeightType::kFp8) {
-        Check(weights_->TakeFp8(w.data, KernelType(w.type), w.shape[0], w.shape[1]), kTaking);
-      } else {
-        matrix(w);
-      }
-      Check(weights_->TakeBias(l.bias.data(), static_cast<int64_t>(l.bias.size())), kTaking);
-    };
-    matrix(model.embedding);
-    for (const LayerWeights& layer : model.layers) {
-      for (const auto* norm :
-           {&layer.attention_norm, &layer.mlp_norm, &layer.query_norm, &layer.key_norm}) {
-        vector(*norm);
-      }
-      for (const Linear* l : {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate,
-                              &layer.up, &layer.down}) {
-        linear(*l, weight_type_);
-      }
-    }
-    vector(model.final_norm);
-    linear(model.head, WeightType::kBf16);
-    vector(model.spec.rope.inverse_frequency);
+    TakeModel(model, weight_type_, *weights_);
     logits_ =
         Hold(kLogitRows * model.spec.vocabulary * static_cast<int64_t>(sizeof(float)), "logits");
     Wait();
     const int64_t taken = held_bytes_ - before;
-    if (weight_type_ == WeightType::kFp8) MakeFp8Linear(model.spec);
+    if (weight_type_ == WeightType::kFp8) MakeFp8Linear(model.spec);  // plans count it as scratch
     return taken;
   }
 
@@ -191,9 +135,7 @@ class CudaBackend final : public Backend {
     cuda::MatmulParams p{};
     p.x = x.data;
     p.x_stride = x.stride;
-    const cuda::WeightTable::Fp8* const fp8 = weights_->Fp8On(linear.weight.data);
-    p.w = fp8 != nullptr ? fp8->matrix.get() : On(linear.weight.data);
-    if (fp8 != nullptr) p.w_scales = reinterpret_cast<const float*>(fp8->scales.get());
+    weights_->Put(linear.weight.data, p);
     if (!linear.bias.empty()) p.bias = weights_->BiasOn(linear.bias.data(), KernelType(y.type));
     p.y = y.data;
     p.y_type = KernelType(y.type);
@@ -206,7 +148,7 @@ class CudaBackend final : public Backend {
     Written(y, rows, p.out);
     if (rows <= cuda::kStreamedRows) return Check(cuda::MatmulStreamed(p), "multiplying");
     const std::string failure =
-        fp8 != nullptr ? fp8_->Multiply(p) : blas_->Multiply(p).failure;
+        p.w_scales != nullptr ? fp8_->Multiply(p) : blas_->Multiply(p).failure;
     if (failure.empty()) return;
     Check(cudaPeekAtLastError(), "multiplying");
     throw Error(ErrorCode::kInternal, failure);
@@ -324,7 +266,6 @@ class CudaBackend final : public Backend {
  private:
   // Enough to fill the largest device several times over, in one layer's products.
   static constexpr int64_t kBlockRows = 8192;
-  static constexpr const char* kTaking = "taking the weights";
   // Rows of logits that are held on the device: one in a generation, more when tokens are scored.
   static constexpr int64_t kLogitRows = 8;
 
@@ -375,8 +316,7 @@ class CudaBackend final : public Backend {
   int64_t held_bytes_ = 0;
   BackendMemory attention_workspace_, blas_workspace_, ids_, logits_, widened_, fp8_scratch_;
   std::unique_ptr<cuda::WeightTable> weights_;
-  // Of weights in fp8 alone.
-  int64_t fp8_scratch_bytes_ = 0;
+  int64_t fp8_scratch_bytes_ = 0;  // as what follows, of weights in fp8 alone
   std::unique_ptr<cuda::Fp8Linear> fp8_;
   // Of AttendSparse; grows with the context.
   BackendMemory sparse_workspace_;

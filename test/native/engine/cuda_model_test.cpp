@@ -187,16 +187,14 @@ class CudaModel {
   }
 
   // A byte for each weight of a linear layer. Of few rows the weights alone are rounded: the same
-  // logits as the CPU's with those weights, which are four times as far from the exact ones or more.
-  // Of more rows each is rounded too, and a bit of bf16 tips values over to the next e4m3 (two CPU
-  // engines that differ in bf16 alone are 0.6 to 1.2 times as far from each other as from the exact
-  // one): as far off as rounding is, over all of them.
+  // logits as the CPU's with those weights, which are four times as far from the exact ones or
+  // more. Of more rows each is rounded too, and a bit of bf16 tips values over to the next e4m3
+  // (two CPU engines that differ in bf16 alone are 0.6 to 1.2 times as far from each other as from
+  // the exact one): as far off as rounding is, over all of them.
   void Fp8Weights() {
-    const auto engine =
-        Engine::Load(dir_, {.device = "cuda:0", .weights = WeightType::kFp8});
+    const auto engine = Engine::Load(dir_, {.device = "cuda:0", .weights = WeightType::kFp8});
     Engine rounding(LoadModel(dir_), std::make_unique<Fp8RoundingBackend>(), Precision::kBf16);
-    CHECK(gpu_->model().weights_bytes - engine->model().weights_bytes ==
-          SavedBytes(gpu_->model()));
+    CHECK(gpu_->model().weights_bytes - engine->model().weights_bytes == SavedBytes(gpu_->model()));
     double many = 0, many_rounding = 0, few = 0;
     for (const int64_t count : {5, 63, 100, 130, 160}) {
       const Truth& truth = After(count);

@@ -17,7 +17,8 @@ static_assert(kCompute32F == CUBLAS_COMPUTE_32F && kTranspose == CUBLAS_OP_T &&
               kEpilogueBias == CUBLASLT_EPILOGUE_BIAS);
 static_assert(kExactReductions ==
               (CUBLASLT_REDUCTION_SCHEME_INPLACE | CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
-static_assert(kTransA == CUBLASLT_MATMUL_DESC_TRANSA && kEpilogue == CUBLASLT_MATMUL_DESC_EPILOGUE &&
+static_assert(kTransA == CUBLASLT_MATMUL_DESC_TRANSA &&
+              kEpilogue == CUBLASLT_MATMUL_DESC_EPILOGUE &&
               kBiasPointer == CUBLASLT_MATMUL_DESC_BIAS_POINTER &&
               kBiasType == CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE &&
               kFastSums == CUBLASLT_MATMUL_DESC_FAST_ACCUM &&

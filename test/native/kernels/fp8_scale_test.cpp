@@ -13,8 +13,8 @@ void TestScales() {
     for (const float mantissa : {1.0f, 1.1f, 1.5f, 1.75f, 1.9999998f}) {
       const float most = std::ldexp(mantissa, exponent);
       const float scale = cuda::ScaleOfRow(most);
-      const std::string what = "a row of up to " + std::to_string(mantissa) + " * 2^" +
-                               std::to_string(exponent);
+      const std::string what =
+          "a row of up to " + std::to_string(mantissa) + " * 2^" + std::to_string(exponent);
       Check(std::isnormal(scale) && std::isfinite(1 / scale), what + ": no usable scale");
       const float shrunk = most * (1 / scale);
       Check(shrunk <= 448.001f, what + ": overflows");
