@@ -78,12 +78,13 @@ __global__ void __launch_bounds__(32 * kWarps) StreamedKernel(MatmulParams p) {
   }
 }
 
-// Vectors of one row that a lane has in flight.
-constexpr int kFlights = 4;
-
+// Said to be four blocks to a multiprocessor, ptxas uses the registers that it needs; left alone it
+// aims at more blocks, and spills.
 template <int Rows, int Outs, bool Vector>
-__global__ void __launch_bounds__(32 * kWarps) StreamedFp8Kernel(MatmulParams p) {
+__global__ void __launch_bounds__(32 * kWarps, 4) StreamedFp8Kernel(MatmulParams p) {
   constexpr int kStep = Vector ? 16 : 1;
+  // Vectors of a row of w that a lane has in flight.
+  constexpr int kFlights = 4;
   using Raw = std::conditional_t<Vector, uint4, uint8_t>;
   const int lane = threadIdx.x % 32;
   const int64_t first = (static_cast<int64_t>(blockIdx.x) * kWarps + threadIdx.x / 32) * Outs;

@@ -1,6 +1,5 @@
-// The CUDA backend: with cuda_weights, all that knows kernels/cuda. Weights, KV and activations
-// live in device memory; operations are enqueued on one stream, and only Logits and Wait wait for
-// it.
+// The CUDA backend; with cuda_weights all that knows kernels/cuda. Weights, KV and activations live
+// in device memory; operations are enqueued on one stream; only Logits and Wait wait for it.
 #include <algorithm>
 
 #include "cuda/blas_lt.h"
