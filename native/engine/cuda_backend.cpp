@@ -1,7 +1,10 @@
 // The CUDA backend: the one file that knows kernels/cuda. Weights, KV and activations live in
 // device memory; operations are enqueued on one stream, and only Logits and Wait wait for it.
 #include <algorithm>
+#include <utility>
+#include <vector>
 
+#include "cuda/attention_mass.h"
 #include "cuda/blas_lt.h"
 #include "cuda/chunk_attention.h"
 #include "cuda/device.h"
@@ -266,6 +269,8 @@ class CudaBackend final : public Backend {
   int64_t sparse_bytes(const DecoderSpec& spec, int64_t rows, int64_t tokens) const override;
   void ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t tokens) override;
 
+  bool AddMass(const DecoderSpec& spec, const MassCall& call) override;
+
   void Logits(const Linear& head, ConstRows x, int64_t rows, float* logits) override {
     const int64_t n = head.weight.shape[0];
     for (int64_t row = 0; row < rows; row += kLogitRows) {
@@ -336,6 +341,12 @@ class CudaBackend final : public Backend {
   int64_t held_bytes_ = 0;
   BackendMemory attention_workspace_, blas_workspace_, ids_, logits_, widened_;
   std::unique_ptr<cuda::WeightTable> weights_;
+  // Of AddMass: what the spans and runs of its last call were cut into, on the host and in
+  // mass_memory_, behind which come partial sums and the result.
+  std::vector<int64_t> mass_ends_, mass_run_ends_;
+  cuda::MassPieces mass_pieces_;
+  BackendMemory mass_memory_;
+  int64_t mass_bytes_ = 0;
   // Of AttendSparse; grows with the context.
   BackendMemory sparse_workspace_;
   int64_t sparse_workspace_bytes_ = 0;
@@ -397,6 +408,69 @@ void CudaBackend::AttendSparse(const DecoderSpec& spec, const SparseCall& call,
     report.AddHead(index::CausalArea(call.first_position, call.rows), head.pairs, head.guard_pairs,
                    head.recall);
   }
+}
+
+bool CudaBackend::AddMass(const DecoderSpec& spec, const MassCall& call) {
+  Use();
+  if (call.ends.empty()) return true;
+  const std::vector<cuda::CachedRun> runs = Runs(spec, call.kv);
+  std::vector<int64_t> run_ends;
+  // No further than the spans: the last run grows with every token behind them.
+  for (const cuda::CachedRun& run : runs) {
+    run_ends.push_back(std::min(run.first_position + run.tokens, call.ends.back()));
+  }
+  const bool known = std::ranges::equal(call.ends, mass_ends_) && run_ends == mass_run_ends_;
+  if (!known) mass_pieces_ = cuda::MassPieces(call.ends, run_ends);
+  const auto pieces = static_cast<int64_t>(mass_pieces_.pieces.size());
+  const auto spans = static_cast<int64_t>(call.ends.size());
+  const int64_t piece_bytes = pieces * static_cast<int64_t>(sizeof(cuda::MassPiece));
+  const int64_t floats_at = RoundUp(piece_bytes + (spans + 1) * 4, 16);
+  const int64_t bytes = floats_at + spec.heads * (pieces + spans) * 4;
+  if (bytes > mass_bytes_) {
+    Wait();
+    held_bytes_ -= std::exchange(mass_bytes_, 0);
+    mass_memory_.reset();
+    mass_memory_ = Hold(bytes, "the evidence's spans");
+    mass_bytes_ = bytes;
+  }
+  std::byte* const base = mass_memory_.get();
+  if (!known) {
+    constexpr const char* kDoing = "copying the evidence's spans";
+    Check(cudaMemcpyAsync(base, mass_pieces_.pieces.data(), static_cast<size_t>(piece_bytes),
+                          cudaMemcpyHostToDevice, stream_),
+          kDoing);
+    Check(cudaMemcpyAsync(base + piece_bytes, mass_pieces_.first_of_span.data(),
+                          static_cast<size_t>(spans + 1) * 4, cudaMemcpyHostToDevice, stream_),
+          kDoing);
+    mass_ends_.assign(call.ends.begin(), call.ends.end());
+    mass_run_ends_ = std::move(run_ends);
+  }
+  cuda::AttentionMassParams p{};
+  p.q = call.query.data;
+  p.lse = call.lse;
+  p.heads = spec.heads;
+  p.kv_heads = spec.kv_heads;
+  p.head_size = spec.head_size;
+  p.scale = static_cast<float>(spec.attention_scale);
+  p.runs = runs.data();
+  p.run_count = static_cast<int64_t>(runs.size());
+  p.kv_type = KernelType(call.kv[0].type);
+  p.pieces = reinterpret_cast<const cuda::MassPiece*>(base);
+  p.piece_count = pieces;
+  p.host_pieces = mass_pieces_.pieces.data();
+  p.first_of_span = reinterpret_cast<const int32_t*>(base + piece_bytes);
+  p.spans = spans;
+  p.partial = reinterpret_cast<float*>(base + floats_at);
+  p.mass = p.partial + spec.heads * pieces;
+  p.stream = stream_;
+  Check(cuda::AttentionMass(p), "summing attention");
+  std::vector<float> mass(static_cast<size_t>(spec.heads * spans));
+  Check(cudaMemcpyAsync(mass.data(), p.mass, mass.size() * sizeof(float), cudaMemcpyDeviceToHost,
+                        stream_),
+        "copying sums of attention");
+  Wait();
+  for (size_t i = 0; i < mass.size(); ++i) call.mass[i] += mass[i];
+  return true;
 }
 
 }  // namespace

@@ -63,6 +63,7 @@ class CudaModel {
     StepByStep();
     ForksAndViews();
     Generates();
+    Evidence();
     Steps(*gpu_, 3 * std::max(kAnyway, worst_rounding_));
     Fp8();
     std::printf("%s: off by up to %.4f of the logits' size; rounding alone: %.4f\n", name_.c_str(),
@@ -167,6 +168,26 @@ class CudaModel {
         CHECK_WITH(error <= allowed, name_ + ", recorded steps, " + std::to_string(count) +
                                          " tokens: off by " + std::to_string(error));
       }
+    }
+  }
+
+  // Where the first token's attention lay, as the CPU tells it.
+  void Evidence() {
+    GenerateOptions options;
+    options.max_tokens = 1;
+    options.chunk_tokens = 64;
+    options.evidence_ends = {4, 20, 20, 77, 100, 120};
+    const auto evidence = [&](Engine& engine) {
+      const KvState prefix = engine.Prefill({}, Tokens(0, 120), 50, kNever, kSilent);
+      return engine.Generate(prefix, Tokens(120, 160), options, kNever, [](uint32_t) {}).evidence;
+    };
+    const EvidenceShares got = evidence(*gpu_), exact = evidence(*cpu_);
+    CHECK(got.shares.size() == exact.shares.size() && got.shares.size() == 6);
+    CHECK(std::abs(got.mass - exact.mass) < 0.02);
+    for (size_t i = 0; i < exact.shares.size(); ++i) {
+      CHECK_WITH(std::abs(got.shares[i] - exact.shares[i]) < 0.03,
+                 name_ + ", evidence of span " + std::to_string(i) + ": " +
+                     std::to_string(got.shares[i]) + ", not " + std::to_string(exact.shares[i]));
     }
   }
 
