@@ -51,6 +51,7 @@ class CudaModel {
     for (const double id : golden.at("input_ids").values) {
       tokens_.push_back(static_cast<uint32_t>(id));
     }
+    golden_ = golden.at("logits").values;
   }
 
   void RunAll() {
@@ -60,6 +61,7 @@ class CudaModel {
                 "prompt in chunks of " + std::to_string(chunk));
       }
     }
+    Golden();
     StepByStep();
     ForksAndViews();
     Generates();
@@ -98,6 +100,20 @@ class CudaModel {
     CHECK_WITH(error <= std::max(kAnyway, kTimesRounding * truth.rounding),
                name_ + ", " + how + ", " + std::to_string(count) + " tokens: off by " +
                    std::to_string(error) + ", rounding alone by " + std::to_string(truth.rounding));
+  }
+
+  // Against transformers' own logits, which the file holds at every fourth position.
+  void Golden() {
+    constexpr int64_t kStride = 4;
+    for (int64_t position = 0; position < 160; position += 5 * kStride) {
+      const std::vector<float> logits = gpu_->Logits({}, Tokens(0, position + 1), 64, kNever);
+      const auto first = golden_.begin() + position / kStride * static_cast<int64_t>(logits.size());
+      const std::vector<float> golden(first, first + static_cast<int64_t>(logits.size()));
+      const double error = ErrorOf(logits, golden);
+      CHECK_WITH(error <= std::max(kAnyway, kTimesRounding * After(position + 1).rounding),
+                 name_ + ", position " + std::to_string(position) + ": off from transformers by " +
+                     std::to_string(error));
+    }
   }
 
   // Each token in a segment of its own: the longest list of segments.
@@ -209,6 +225,7 @@ class CudaModel {
   std::unique_ptr<Engine> gpu_, cpu_;
   Engine rounding_;
   std::vector<uint32_t> tokens_;
+  std::vector<double> golden_;  // logits
   std::map<int64_t, Truth> truths_;
   double worst_ = 0, worst_rounding_ = 0;
 };
