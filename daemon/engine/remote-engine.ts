@@ -44,12 +44,16 @@ export class RemoteEngine implements Engine {
   }
 
   async load(modelDir: string, options: Parameters<Engine["load"]>[1]): Promise<ModelInfo> {
-    const { device, threads = 0, kv: precision = "bf16" } = options;
+    const { device, threads = 0, kv: precision = "auto" } = options;
     return this.#call("load", { modelDir, device, threads, precision });
   }
 
-  async plan(contextTokens: number, chunkTokens: number): Promise<MemoryPlan> {
-    return this.#call("plan", { contextTokens, chunkTokens });
+  async plan(
+    contextTokens: number,
+    chunkTokens: number,
+    held?: Parameters<Engine["plan"]>[2],
+  ): Promise<readonly MemoryPlan[]> {
+    return this.#call("plan", { contextTokens, chunkTokens, heldTokens: held?.tokens ?? 0, kv: held?.kv ?? null });
   }
 
   async prefill(
@@ -57,9 +61,10 @@ export class RemoteEngine implements Engine {
     tokens: Uint32Array,
     options: Parameters<Engine["prefill"]>[2],
   ): Promise<Prefilled> {
+    const { chunkTokens, kv = null, settings } = options;
     return this.#call(
       "prefill",
-      { base: base?.id ?? null, tokens, chunkTokens: options.chunkTokens, settings: options.settings },
+      { base: base?.id ?? null, tokens, chunkTokens, kv, settings },
       {
         signal: options.signal,
         onProgress: (processedTokens, totalTokens) => {

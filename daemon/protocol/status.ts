@@ -1,6 +1,7 @@
 /** What the daemon is doing. */
 import type { DeviceName } from "./device.ts";
 import type { MessageDeclaration } from "./message.ts";
+import type { KvType } from "./prefill.ts";
 
 /** client -> daemon: one look at the daemon; never waits for the engine. */
 export const statusRequest = {
@@ -36,6 +37,9 @@ export interface SessionStatus {
   /** Tokens whose KV is held. */
   readonly heldTokens: number;
   readonly heldBytes: number;
+  /** What it is kept in, and the tokens that went through the model at once; null while none is held. */
+  readonly kv: KvType | null;
+  readonly chunkTokens: number | null;
   /** Files that changed since, when last looked at; `longsight/changes` looks. */
   readonly changedFiles: number;
   readonly lastUsedMsAgo: number;

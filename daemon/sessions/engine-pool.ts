@@ -1,7 +1,7 @@
 /**
  * The engines that are loaded, one process per model. A dead one is forgotten; the next request for its model starts another.
  */
-import type { Engine, ModelInfo } from "../engine/engine.ts";
+import type { Engine, KvChoice, ModelInfo } from "../engine/engine.ts";
 import { toFailure } from "../failure/failure.ts";
 import type { DeviceName } from "../protocol/device.ts";
 import type { EngineState } from "../protocol/status.ts";
@@ -19,8 +19,8 @@ export interface EnginePoolOptions {
   readonly device: DeviceName;
   /** 0: all cores. */
   readonly threads: number;
-  /** What keys and values are kept in. */
-  readonly kv: "bf16" | "fp8";
+  /** What keys and values may be kept in. */
+  readonly kv: KvChoice;
   readonly onDied: (modelDir: string, reason: string) => void;
 }
 
@@ -85,9 +85,19 @@ export class EnginePool {
 
   /** Ends the engines of all models but these; false when there were none. */
   async disposeUnused(modelDirsInUse: ReadonlySet<string>): Promise<boolean> {
-    const unused = [...this.#loaded.values()].filter((loaded) => !modelDirsInUse.has(loaded.modelDir));
+    const unused = this.#unused(modelDirsInUse);
     await Promise.all(unused.map((loaded) => this.#dispose(loaded)));
     return unused.length > 0;
+  }
+
+  /** What that would free for sure beside KV: weights in a device's own memory. Those in the machine's can be dropped anyway. */
+  unusedBytes(modelDirsInUse: ReadonlySet<string>): number {
+    const onDevice = this.#unused(modelDirsInUse).filter(({ info }) => info.deviceBytes > 0);
+    return onDevice.reduce((sum, { info }) => sum + info.weightsBytes, 0);
+  }
+
+  #unused(modelDirsInUse: ReadonlySet<string>): LoadedEngine[] {
+    return [...this.#loaded.values()].filter((loaded) => !modelDirsInUse.has(loaded.modelDir));
   }
 
   async close(): Promise<void> {

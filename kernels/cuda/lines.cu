@@ -129,8 +129,7 @@ class HeadChoice {
     CountColumns(column_end);
     Explain(probe_begin);
     CountBands();
-    index::LineBudget budget = {index::FirstBudget(p_.tokens), pattern.a,
-                                pattern.b, kSparseRows};
+    index::LineBudget budget = {index::FirstBudget(p_.tokens), pattern.a, pattern.b, kSparseRows};
     for (;;) {
       if (thread_ == 0) s_.cut = index::CutAtBudget(s_.column_bins, s_.band_bins, budget);
       __syncthreads();

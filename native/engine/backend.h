@@ -120,8 +120,8 @@ class Backend {
   virtual DType activation_type() const = 0;
   // Rows that go through projections and MLP together.
   virtual int64_t block_rows() const = 0;
-  // What the operations keep for themselves, whatever their size.
-  virtual int64_t scratch_bytes() const = 0;
+  // What the operations keep for themselves with KV of `kv_type`, whatever their size.
+  virtual int64_t scratch_bytes(const DecoderSpec& spec, DType kv_type) const = 0;
 
   // Memory for KV and activations. Throws Error(kNotEnoughMemory) that names `purpose` and the
   // size.

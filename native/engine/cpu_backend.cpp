@@ -62,7 +62,7 @@ class CpuBackend final : public Backend {
   // Enough to amortise the unpacking of weights, few enough that intermediate results stay in the
   // cache.
   int64_t block_rows() const override { return 512; }
-  int64_t scratch_bytes() const override {
+  int64_t scratch_bytes(const DecoderSpec&, DType) const override {
     return threads_ * static_cast<int64_t>(cpu::ThreadPool::kScratchBytes +
                                            cpu::ThreadPool::kSharedScratchBytesPerThread);
   }

@@ -70,9 +70,10 @@ class CudaBackend final : public Backend {
   int threads() const override { return 1; }
   DType activation_type() const override { return DType::kBF16; }
   int64_t block_rows() const override { return kBlockRows; }
-  int64_t scratch_bytes() const override {
+  int64_t scratch_bytes(const DecoderSpec& spec, DType kv_type) const override {
     return cuda::kAttentionWorkspace + cuda::BlasLt::kWorkspaceBytes +
-           kBlockRows * static_cast<int64_t>(sizeof(uint32_t));
+           kBlockRows * static_cast<int64_t>(sizeof(uint32_t)) +
+           (kv_type == DType::kE4M3 ? cuda::WidenedBytes(spec.kv_heads, spec.head_size) : 0);
   }
 
   BackendMemory Allocate(int64_t bytes, const char* purpose) override {
@@ -81,16 +82,19 @@ class CudaBackend final : public Backend {
     const cudaError_t error = cuda::Allocate(device_, bytes, &memory);
     if (error == cudaErrorMemoryAllocation) {
       cudaGetLastError();
+      const int64_t free = available_bytes() - held_bytes_;
       throw Error(ErrorCode::kNotEnoughMemory, info_.name + " gave no " + std::to_string(bytes) +
                                                    " bytes of memory for " + purpose + "; " +
-                                                   std::to_string(cuda::FreeBytes()) + " are free");
+                                                   std::to_string(free) + " are free");
     }
     Check(error, "taking memory");
     return memory;
   }
   int64_t available_bytes() const override {
     Use();
-    return cuda::FreeBytes() + held_bytes_;
+    int64_t free = 0;
+    Check(cuda::FreeBytes(&free), "saying what memory is free");
+    return free + held_bytes_;
   }
   int64_t device_bytes() const override { return info_.memory_bytes; }
 

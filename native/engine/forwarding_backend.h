@@ -21,7 +21,9 @@ class ForwardingBackend : public Backend {
   int threads() const override { return inner_->threads(); }
   DType activation_type() const override { return inner_->activation_type(); }
   int64_t block_rows() const override { return inner_->block_rows(); }
-  int64_t scratch_bytes() const override { return inner_->scratch_bytes(); }
+  int64_t scratch_bytes(const DecoderSpec& spec, DType kv_type) const override {
+    return inner_->scratch_bytes(spec, kv_type);
+  }
   BackendMemory Allocate(int64_t bytes, const char* purpose) override {
     return inner_->Allocate(bytes, purpose);
   }

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
+#include "engine/dtype.h"
 #include "engine/head_patterns.h"
 
 namespace longsight {
@@ -21,6 +23,9 @@ struct PrefillSettings {
   std::shared_ptr<const HeadPatterns> patterns;
   // From 0 to 1: for every head, in place of its pattern's own (index::HeadPattern). Below 0: none.
   double recall_floor = -1;
+  // Of the KV of a new prefix; by default the engine's first choice. What has a base is of the
+  // base's type.
+  std::optional<DType> kv_type;
   // How likely the model holds each token from number `score_from` on, given those before it, goes
   // into the report. 0: nobody asks.
   int64_t score_from = 0;

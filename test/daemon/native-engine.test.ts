@@ -40,15 +40,16 @@ describe("the native engine's process", () => {
     const engine = start(bundled.nativeWorker);
     const info = await engine.load(golden, { device: "cpu", threads: 1 });
     expect(info).toMatchObject({ modelDir: golden, architecture: "SmolLM3ForCausalLM", device: "cpu" });
-    const plan = await engine.plan(64, 16);
-    expect(plan).toMatchObject({ contextTokens: 64, fits: true });
+    const [plan] = await engine.plan(64, 16);
+    expect(plan).toMatchObject({ kv: "bf16", chunkTokens: 16, kvBytes: 64 * info.kvBytesPerToken });
+    expect(plan?.requiredBytes).toBeLessThan(plan?.availableBytes ?? 0);
 
     const tokens = Uint32Array.from({ length: 48 }, (_, at) => (at * 7 + 3) % info.vocabularySize);
     const progress: number[] = [];
     const onProgress = ({ processedTokens }: { processedTokens: number }) => progress.push(processedTokens);
     const { kv: whole } = await engine.prefill(null, tokens, { ...options, onProgress });
     expect(progress.at(-1)).toBe(48);
-    expect(whole.tokenCount).toBe(48);
+    expect(whole).toMatchObject({ tokenCount: 48, type: "bf16", sizeBytes: 48 * info.kvBytesPerToken });
 
     const generate = (base: typeof whole, question: Uint32Array) => {
       const streamed: number[] = [];
