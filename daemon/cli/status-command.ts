@@ -49,8 +49,12 @@ function renderEngine({ engine }: StatusResult): string {
     case "starting":
       return `loading ${engine.model}`;
     case "ready":
-      return `${engine.model} (${engine.architecture}) on ${renderDevice(engine)}, peak ${mebibytes(engine.peakMemoryBytes)}`;
+      return `${engine.model} (${engine.architecture}) on ${renderDevice(engine)}, peak ${mebibytes(engine.peakMemoryBytes)}${renderRestart(engine.lastDeath)}`;
   }
+}
+
+function renderRestart(lastDeath: string | null): string {
+  return lastDeath === null ? "" : `; started again after one died (${lastDeath})`;
 }
 
 function renderDevice(engine: Extract<StatusResult["engine"], { state: "ready" }>): string {

@@ -1,4 +1,5 @@
 /** The engine interface spoken over a channel: numbers the calls, carries cancellation, and settles every call. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { Failure, isErrorCode } from "../failure/failure.ts";
 import type {
   Engine,
@@ -25,12 +26,17 @@ interface CallOptions {
   onToken?: PendingCall["onToken"];
 }
 
+/** A process that is killed within the driver may take its time to go; who waits for an answer need not. */
+const mostDyingMs = 10_000;
+
 export class RemoteEngine implements Engine {
   readonly #channel: EngineChannel;
   readonly #pending = new Map<number, PendingCall>();
   readonly #diedListeners: ((reason: string) => void)[] = [];
   #nextCall = 1;
   #ended: Failure | null = null;
+  /** Why the process is being ended, when it said that its device has failed. */
+  #deviceFailure: string | null = null;
   #disposing = false;
 
   constructor(channel: EngineChannel) {
@@ -155,7 +161,8 @@ export class RemoteEngine implements Engine {
         pending.resolve(message.value);
         return;
       case "error":
-        pending.reject(new Failure(isErrorCode(message.code) ? message.code : "internal", message.message));
+        if (message.code === "engine-died") void this.#endWith(message.message);
+        else pending.reject(new Failure(isErrorCode(message.code) ? message.code : "internal", message.message));
         return;
       case "progress":
         pending.onProgress?.(message.processedTokens, message.totalTokens);
@@ -165,10 +172,18 @@ export class RemoteEngine implements Engine {
     }
   }
 
+  /** A GPU that failed serves this process no more. Calls are settled once it is gone, so that the next engine finds the GPU free. */
+  async #endWith(deviceFailure: string): Promise<void> {
+    this.#deviceFailure ??= deviceFailure;
+    await Promise.race([this.#channel.close(), sleep(mostDyingMs)]);
+    this.#closed(deviceFailure);
+  }
+
   #closed(reason: string): void {
-    if (this.#disposing) return;
-    this.#end(new Failure("engine-died", `The engine's process ended unexpectedly (${reason}).`));
-    for (const listener of this.#diedListeners) listener(reason);
+    if (this.#disposing || this.#ended) return;
+    const said = this.#deviceFailure;
+    this.#end(new Failure("engine-died", said ?? `The engine's process ended unexpectedly (${reason}).`));
+    for (const listener of this.#diedListeners) listener(said ?? reason);
   }
 
   #end(failure: Failure): void {

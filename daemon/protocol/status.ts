@@ -26,6 +26,8 @@ export type EngineState =
       readonly maxContextTokens: number;
       readonly peakMemoryBytes: number;
       readonly kvBytes: number;
+      /** Why the last engine that died did, since this daemon started. */
+      readonly lastDeath: string | null;
     };
 
 export interface SessionStatus {

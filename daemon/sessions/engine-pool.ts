@@ -22,6 +22,8 @@ export interface EnginePoolOptions {
   /** What keys and values may be kept in. */
   readonly kv: KvChoice;
   readonly onDied: (modelDir: string, reason: string) => void;
+  /** An engine is up again after one died. */
+  readonly onRestarted: (modelDir: string) => void;
 }
 
 export class EnginePool {
@@ -31,6 +33,8 @@ export class EnginePool {
   /** Of every model that was loaded once: it holds for the next engine, too. */
   readonly #infos = new Map<string, ModelInfo>();
   #lastDeath: string | null = null;
+  /** Nothing has been started since. */
+  #isDown = false;
 
   constructor(options: EnginePoolOptions) {
     this.#options = options;
@@ -76,6 +80,7 @@ export class EnginePool {
         maxContextTokens,
         peakMemoryBytes,
         kvBytes,
+        lastDeath: this.#lastDeath,
       };
     }
     const [starting] = this.#loading.keys();
@@ -109,12 +114,13 @@ export class EnginePool {
   readonly #starting = new Set<Engine>();
 
   async #load(modelDir: string): Promise<LoadedEngine> {
-    const { startEngine, device, threads, kv, onDied } = this.#options;
+    const { startEngine, device, threads, kv, onDied, onRestarted } = this.#options;
     const engine = startEngine();
     this.#starting.add(engine);
     let loaded: LoadedEngine | null = null;
     engine.onDied((reason) => {
       this.#lastDeath = reason;
+      this.#isDown = true;
       if (loaded) this.#forget(loaded);
       onDied(modelDir, reason);
     });
@@ -123,6 +129,8 @@ export class EnginePool {
       loaded = { modelDir, engine, info, alive: true };
       this.#loaded.set(modelDir, loaded);
       this.#infos.set(modelDir, info);
+      if (this.#isDown) onRestarted(modelDir);
+      this.#isDown = false;
       return loaded;
     } catch (thrown) {
       await engine.dispose();

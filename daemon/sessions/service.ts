@@ -121,7 +121,11 @@ export class LongsightService {
       onDied: (modelDir, reason) => {
         options.log.error(`the engine with ${modelDir} died: ${reason}`);
         const message = `The engine died (${reason}); the next question starts it again.`;
-        for (const listener of this.#healthListeners) listener({ health: "warning", quiescent: true, message });
+        this.#tellHealth({ health: "warning", quiescent: true, message });
+      },
+      onRestarted: (modelDir) => {
+        options.log.info(`another engine with ${modelDir} has been started`);
+        this.#tellHealth({ health: "ok", quiescent: true, message: "The engine has been started again." });
       },
     });
     this.#sessions = new SessionStore(this.#pool);
@@ -263,6 +267,10 @@ export class LongsightService {
     this.#closed = true;
     this.#scheduler.close(new Failure("engine-stopped", "The daemon is stopping."));
     await this.#pool.close();
+  }
+
+  #tellHealth(health: ServerStatusParams): void {
+    for (const listener of this.#healthListeners) listener(health);
   }
 
   async #admit<Result>(work: () => Promise<Result>): Promise<Result> {
