@@ -2,8 +2,9 @@
 // pairs that are computed: causal pairs for dense, covered ones for sparse.
 //   variants          dense configurations side by side
 //   dense             the dense kernel at several lengths
-//   sparse            lines that were drawn, clustered and scattered
+//   sparse            lines that were drawn, clustered and scattered; A-shapes, key blocks
 //   scattered         the last of these alone, for a profiler
+//   blocks            block-sparse heads alone
 #include <cstring>
 #include <random>
 #include <string>
@@ -162,6 +163,43 @@ void SparseShapes(Layer& layer, const char* name, index::PatternKind kind, int64
   std::fflush(stdout);
 }
 
+// The best `wanted` key blocks of every row block, as they are chosen, and the choice by itself.
+void BlockSparse(Layer& layer, int64_t wanted) {
+  const int64_t row_blocks = index::DivideUp(layer.rows, cuda::kSparseRows);
+  const std::vector<cuda::HeadLines> of_head(
+      kHeads, {static_cast<int32_t>(index::PatternKind::kBlockSparse), 0, 0, 0});
+  std::vector<int32_t> in_order;
+  for (int32_t i = 0; i < kHeads; ++i) in_order.push_back(i);
+  DeviceArray<cuda::HeadLines> heads(of_head);
+  DeviceArray<int32_t> order(in_order), blocks(kHeads * row_blocks * wanted);
+  DeviceArray<char> workspace(static_cast<int64_t>(
+      cuda::ChooseBlocksWorkspaceBytes(kHeads, kKvHeads, kHeadSize, layer.rows, layer.tokens)));
+  cuda::SparsePrefillParams p{};
+  layer.Describe(p);
+  p.lines = {heads.data(), nullptr, 0, nullptr, 0, blocks.data(), wanted, order.data()};
+  const std::vector<int64_t> of_heads(kHeads, wanted);
+  const cuda::ChooseBlocksParams choice = {p.q,         p.q_row_stride,   p.q_head_stride,
+                                           p.rows,      p.heads,          p.kv_heads,
+                                           p.head_size, p.first_position, p.kv,
+                                           p.lines,     of_heads.data(),  workspace.data(),
+                                           nullptr};
+  const double choice_ms = MedianMs(5, [&] { Must(cuda::ChooseBlocks(choice)); });
+  double pairs = 0;
+  for (int64_t row = 0; row < layer.rows; row += cuda::kSparseRows) {
+    const int64_t keys = layer.tokens - layer.rows + row + cuda::kSparseRows;
+    pairs +=
+        static_cast<double>(kHeads * cuda::kSparseRows * std::min(keys, wanted * index::kKeyBlock));
+  }
+  const double ms = MedianMs(RunsFor(pairs), [&] { Must(cuda::SparsePrefillAttention(p)); });
+  std::printf(
+      "sparse block-sparse (%lld blocks) %12lld tokens %7lld rows %10.3f ms %7.1f TFLOP/s, "
+      "%.1f %% covered, choice %.3f ms (%.1f %% of it)\n",
+      static_cast<long long>(wanted), static_cast<long long>(layer.tokens),
+      static_cast<long long>(layer.rows), ms, Tflops(pairs, ms), 100 * pairs / layer.DensePairs(),
+      choice_ms, 100 * choice_ms / ms);
+  std::fflush(stdout);
+}
+
 int Main(const std::string& what, int64_t most) {
   if (what == "variants") Variants();
   if (what == "dense") {
@@ -176,6 +214,10 @@ int Main(const std::string& what, int64_t most) {
     Layer layer(most, most);
     Sparse(layer, "scattered (16 offsets)", 16, 0.055);
   }
+  if (what == "blocks") {
+    Layer layer(most, most);
+    BlockSparse(layer, 100);
+  }
   if (what == "sparse") {
     for (int64_t tokens = 131072; tokens <= most; tokens *= 2) {
       Layer layer(tokens, tokens);
@@ -183,6 +225,7 @@ int Main(const std::string& what, int64_t most) {
       Sparse(layer, "clustered (128 offsets)", 128, 0.055);
       Sparse(layer, "scattered (16 offsets)", 16, 0.055);
       SparseShapes(layer, "A-shape (1024, 4096)", index::PatternKind::kAShape, 1024, 4096);
+      BlockSparse(layer, 100);
       if (tokens == 131072) SparseShapes(layer, "dense heads", index::PatternKind::kDense, 0, 1);
     }
   }

@@ -167,11 +167,14 @@ struct ChooseBlocksParams {
   int64_t first_position;
   KvRun kv;  // from position 0 on
   Lines lines;
-  int64_t blocks;   // wanted per row block, what is in by right among them
+  // host [heads]: blocks that a head wants per row block, what is in by right among them; 0: it
+  // does not choose. Read before this returns; at most 256 heads.
+  const int64_t* blocks;
   void* workspace;  // ChooseBlocksWorkspaceBytes
   CUstream_st* stream;
 };
-size_t ChooseBlocksWorkspaceBytes(int64_t kv_heads, int64_t tokens, int64_t head_size);
+size_t ChooseBlocksWorkspaceBytes(int64_t heads, int64_t kv_heads, int64_t head_size, int64_t rows,
+                                  int64_t tokens);
 Launched ChooseBlocks(const ChooseBlocksParams& p);
 
 }  // namespace longsight::cuda

@@ -29,8 +29,9 @@ __global__ void __launch_bounds__(kAttentionThreads)
   const int first_key = RowWarps > 1 ? 0 : kKeys * warp;
 
   const int64_t last = TokenOf(a, block_row + kRows - 1);
-  const Sight sight = {a.first_position + TokenOf(a, block_row),
-                       a.first_position + (last < a.rows ? last : a.rows - 1), a.window};
+  const int64_t first_position = a.first_position + StepOf(a.step);
+  const Sight sight = {first_position + TokenOf(a, block_row),
+                       first_position + (last < a.rows ? last : a.rows - 1), a.window};
   const int64_t all = a.table.first_tile[a.table.count];
   TileWalk walk = {static_cast<int>(all * split / a.splits),
                    static_cast<int>(all * (split + 1) / a.splits), 0};
@@ -73,7 +74,7 @@ __global__ void __launch_bounds__(kAttentionThreads)
     const int64_t position = tile.position(a.table);
     const bool whole = tile.keys == kTileKeys && position + kTileKeys - 1 <= sight.first_row &&
                        position > sight.too_old_for_some();
-    if (!whole) Mask<kKeys>(a, tile, first_row, first_key, scores);
+    if (!whole) Mask<kKeys>(a, tile, first_position, first_row, first_key, scores);
     Soften<HeadSize, kKeys>(a, rows, scores);
     if constexpr (Fp8) ScaleColumns<kKeys>(Memory::Scales(memory) + kTileKeys + first_key, scores);
     AddValues<HeadSize, kKeys>(scores, Memory::Values(memory, stage), first_key, rows);
@@ -167,6 +168,7 @@ cudaError_t AttentionDecode(const AttentionDecodeParams& p) {
     a.group = static_cast<int>(group);
     a.first_position = p.first_position + begin;
     a.window = p.window;
+    a.step = p.step;
     a.scale_log2 = p.scale * kLog2E;
     a.kv_row_stride = p.runs[0].row_stride;
     a.kv_head_stride = p.runs[0].head_stride;

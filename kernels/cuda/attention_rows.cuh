@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "cuda/attention_tiles.cuh"
+#include "cuda/step.cuh"
 
 namespace longsight::cuda {
 
@@ -17,6 +18,7 @@ struct DecodeArgs {
   int64_t rows;
   int heads, kv_heads, head_size, group;
   int64_t first_position, window;
+  const int64_t* step;
   float scale_log2;
   int64_t kv_row_stride, kv_head_stride;
   int64_t row_tiles, splits;
@@ -93,14 +95,14 @@ static __device__ __forceinline__ void Scores(const uint32_t (&q)[HeadSize / 16]
 
 template <int Keys>
 static __device__ __forceinline__ void Mask(const DecodeArgs& a, const KeyTile& tile,
-                                            int64_t first_row, int first_key,
-                                            float (&scores)[Keys / 8][4]) {
+                                            int64_t first_position, int64_t first_row,
+                                            int first_key, float (&scores)[Keys / 8][4]) {
   const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     // Relative to the tile's first key; small by the walk's choice, but for a window's far end.
     const int64_t row =
-        a.first_position + TokenOf(a, first_row + g + 8 * half) - tile.position(a.table);
+        first_position + TokenOf(a, first_row + g + 8 * half) - tile.position(a.table);
     const int64_t oldest = a.window > 0 ? row - a.window : -1;
 #pragma unroll
     for (int n = 0; n < Keys / 8; ++n) {

@@ -54,8 +54,9 @@ static __device__ __forceinline__ bool NextTile(const RunTable& table, const Sig
     const int64_t position = run.first_position + token;
     if (position > sight.last_row) return false;  // and so are all that follow
     ++walk.tile;
-    const int64_t left = run.tokens - token;
-    const int keys = static_cast<int>(left < kTileKeys ? left : kTileKeys);
+    const int64_t left = run.tokens - token, seen = sight.last_row + 1 - position;
+    const int64_t most = left < seen ? left : seen;
+    const int keys = static_cast<int>(most < kTileKeys ? most : kTileKeys);
     if (position + keys - 1 <= sight.too_old()) continue;
     tile = {walk.run, index, keys};
     return true;

@@ -1,6 +1,7 @@
-// Block-sparse heads choose their key blocks: mean keys once, then a CTA to each row block and head
-// scores every block left of it and keeps the best. As index::SelectBlocks, but for what is in by
-// right: the attention kernel adds the row block's own keys itself.
+// Block-sparse heads choose their key blocks: mean keys and the row blocks' queries once, then the
+// scores of a few heads at a time as a small matrix product, and a CTA to each row block that keeps
+// the best. As index::SelectBlocks, but for what is in by right: the attention kernel adds the row
+// block's own keys itself.
 #include <cuda_bf16.h>
 #include <cuda_runtime.h>
 
@@ -10,10 +11,13 @@
 namespace longsight::cuda {
 namespace {
 
-constexpr int kThreads = 256;
+constexpr int kThreads = 256, kWarps = kThreads / 32;
 constexpr int kBins = 2048;
+constexpr int64_t kMostHeads = 256, kMostHeadSize = 128;
 // Scores of one row block lie in shared memory.
 constexpr int64_t kMostBlocks = 52 * 1024;
+// Scores that are kept at a time, unless one head has more.
+constexpr int64_t kBatchBytes = int64_t{64} << 20;
 
 struct BlocksArguments {
   const __nv_bfloat16* q;
@@ -21,9 +25,13 @@ struct BlocksArguments {
   const __nv_bfloat16* k;
   int64_t k_row_stride, k_head_stride;
   int64_t first_position, rows, tokens;
-  int32_t heads, group, head_size, key_blocks, row_blocks;
-  int64_t wanted;
-  float* means;  // [kv_heads, key_blocks, head_size]
+  int32_t group, head_size, key_blocks, row_blocks;
+  float* means;    // [kv_heads, key_blocks, head_size]
+  float* queries;  // [heads that choose, row_blocks, head_size]: sums, whose order is their means'
+  float* scores;   // [heads of the batch, row_blocks, key_blocks]
+  int32_t first;   // of the batch, among the heads that choose
+  int16_t heads[kMostHeads];
+  int32_t wanted[kMostHeads];
   Lines lines;
 };
 
@@ -39,40 +47,87 @@ __global__ void MeanKeys(const __grid_constant__ BlocksArguments p) {
       sum / static_cast<float>(end - begin);
 }
 
+// A CTA to each row block, a thread to each element of a head.
+__global__ void SumQueries(const __grid_constant__ BlocksArguments p) {
+  const int64_t row_block = blockIdx.x, chooser = blockIdx.y;
+  const int64_t begin = row_block * kSparseRows;
+  const int64_t end = index::Least(begin + kSparseRows, p.rows);
+  const __nv_bfloat16* q = p.q + p.heads[chooser] * p.q_head_stride + threadIdx.x;
+  float sum = 0;
+  for (int64_t row = begin; row < end; ++row) sum += __bfloat162float(q[row * p.q_row_stride]);
+  p.queries[(chooser * p.row_blocks + row_block) * p.head_size + threadIdx.x] = sum;
+}
+
+// Key blocks left of the row block's own.
+__device__ int32_t OwnBlock(const BlocksArguments& p, int64_t row_block) {
+  return static_cast<int32_t>((p.first_position + row_block * kSparseRows) / index::kKeyBlock);
+}
+
+// A tile of scores to a CTA: a warp to four row blocks, a lane to every 32nd key block.
+constexpr int kTileRows = 4 * kWarps, kTileKeys = 128;
+// Rows in shared memory that all lanes read at once are an odd number of 16 bytes apart.
+constexpr int kTileStride = kMostHeadSize + 4;
+constexpr int kTileBytes = (kTileRows + kTileKeys) * kTileStride * static_cast<int>(sizeof(float));
+
+__global__ void __launch_bounds__(kThreads) ScoreBlocks(const __grid_constant__ BlocksArguments p) {
+  extern __shared__ float tile[];
+  float* const queries = tile;
+  float* const means = tile + kTileRows * kTileStride;
+  const int64_t first_key = static_cast<int64_t>(blockIdx.x) * kTileKeys;
+  const int64_t first_row = static_cast<int64_t>(blockIdx.y) * kTileRows;
+  const int64_t chooser = p.first + blockIdx.z;
+  const int64_t last_row = index::Least(first_row + kTileRows, p.row_blocks) - 1;
+  if (first_key >= OwnBlock(p, last_row)) return;
+  const auto fill = [&](float* to, const float* from, int64_t begin, int64_t end, int count) {
+    for (int i = threadIdx.x; i < count * p.head_size; i += kThreads) {
+      const int row = i / p.head_size, c = i % p.head_size;
+      to[row * kTileStride + c] = begin + row < end ? from[(begin + row) * p.head_size + c] : 0.0f;
+    }
+  };
+  fill(queries, p.queries + chooser * p.row_blocks * p.head_size, first_row, p.row_blocks,
+       kTileRows);
+  const int64_t kv_head = p.heads[chooser] / p.group;
+  fill(means, p.means + kv_head * p.key_blocks * p.head_size, first_key, p.key_blocks, kTileKeys);
+  __syncthreads();
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  const float* const mine = queries + warp * 4 * kTileStride;
+  float sums[4][4] = {};
+  // Head sizes are multiples of 4.
+#pragma unroll 4
+  for (int c = 0; c < p.head_size; c += 4) {
+    float4 q[4], k[4];
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      q[i] = *reinterpret_cast<const float4*>(mine + i * kTileStride + c);
+      k[i] = *reinterpret_cast<const float4*>(means + (lane + 32 * i) * kTileStride + c);
+    }
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+#pragma unroll
+      for (int j = 0; j < 4; ++j) {
+        sums[i][j] += q[i].x * k[j].x + q[i].y * k[j].y + q[i].z * k[j].z + q[i].w * k[j].w;
+      }
+    }
+  }
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const int64_t row = first_row + warp * 4 + i;
+    float* const to =
+        p.scores + (blockIdx.z * static_cast<int64_t>(p.row_blocks) + row) * p.key_blocks;
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      const int64_t key = first_key + lane + 32 * j;
+      if (row < p.row_blocks && key < p.key_blocks) to[key] = sums[i][j];
+    }
+  }
+}
+
 struct Choice {
-  float mean[128];
   int32_t histogram[kBins];
   uint32_t prefix;
   int32_t rank;
+  int32_t above[kWarps], ties[kWarps];  // of each warp's part of the blocks
 };
-
-// The sum over the row block's queries does as well as their mean: only the order counts.
-__device__ void SumQueries(const BlocksArguments& p, int64_t begin, int64_t end, int64_t head,
-                           float* sums) {
-  for (int c = threadIdx.x; c < p.head_size; c += kThreads) {
-    const __nv_bfloat16* q = p.q + head * p.q_head_stride + c;
-    float sum = 0;
-    for (int64_t row = begin; row < end; ++row) sum += __bfloat162float(q[row * p.q_row_stride]);
-    sums[c] = sum;
-  }
-  __syncthreads();
-}
-
-// A warp to each block.
-__device__ void ScoreBlocks(const BlocksArguments& p, int64_t head, int32_t own, const float* mean,
-                            float* scores) {
-  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  const float* means = p.means + head / p.group * p.key_blocks * p.head_size;
-  for (int32_t block = warp; block < own; block += kThreads / 32) {
-    float dot = 0;
-    for (int c = lane; c < p.head_size; c += 32) {
-      dot += mean[c] * means[static_cast<int64_t>(block) * p.head_size + c];
-    }
-    for (int other = 16; other > 0; other /= 2) dot += __shfl_xor_sync(0xffffffffu, dot, other);
-    if (lane == 0) scores[block] = dot;
-  }
-  __syncthreads();
-}
 
 // index::DigitOfRank, by one warp: 64 digits to a lane, the highest first.
 __device__ void TakeDigit(Choice& s, int low) {
@@ -118,67 +173,124 @@ __device__ void FindLeast(const float* scores, int32_t own, int32_t wanted, Choi
   }
 }
 
-__global__ void __launch_bounds__(kThreads)
-    ChooseBlocksKernel(const __grid_constant__ BlocksArguments p) {
+// Which of 32 blocks, one to a lane, are in: those above the least, and at most `ties` of the
+// blocks that score the same as it, the first ones.
+struct Vote {
+  uint32_t above, ties;
+};
+__device__ Vote VoteOn(const float* scores, int32_t block, int32_t end, bool any, uint32_t least) {
+  bool above = block == 0 && end > 0, tie = false;
+  if (any && block > 0 && block < end) {
+    const uint32_t bits = index::OrderedBits(scores[block]);
+    above = bits > least;
+    tie = bits == least;
+  }
+  return {__ballot_sync(0xffffffffu, above), __ballot_sync(0xffffffffu, tie)};
+}
+
+__global__ void __launch_bounds__(kThreads) TakeBest(const __grid_constant__ BlocksArguments p) {
   extern __shared__ float scores[];
   __shared__ Choice s;
-  const int64_t row_block = blockIdx.x, head = blockIdx.y;
-  if (p.lines.heads[head].kind != static_cast<int32_t>(index::PatternKind::kBlockSparse)) return;
-  const int64_t first = row_block * kSparseRows;
-  const int64_t last = index::Least(first + kSparseRows, p.rows);
-  const auto own = static_cast<int32_t>((p.first_position + first) / index::kKeyBlock);
+  const int64_t row_block = blockIdx.x, head = p.heads[p.first + blockIdx.y];
+  const int64_t last = index::Least((row_block + 1) * kSparseRows, p.rows);
+  const int32_t own = OwnBlock(p, row_block);
   const int64_t all = index::DivideUp(p.first_position + last, index::kKeyBlock);
-  const auto wanted =
-      static_cast<int32_t>(index::Within(p.wanted - (all - own) - 1, 0, index::Most(0, own - 1)));
-  SumQueries(p, first, last, head, s.mean);
-  ScoreBlocks(p, head, own, s.mean, scores);
+  const auto wanted = static_cast<int32_t>(
+      index::Within(p.wanted[p.first + blockIdx.y] - (all - own) - 1, 0, index::Most(0, own - 1)));
+  const float* const from =
+      p.scores + (blockIdx.y * static_cast<int64_t>(p.row_blocks) + row_block) * p.key_blocks;
+  for (int32_t i = threadIdx.x; i < own; i += kThreads) scores[i] = from[i];
+  __syncthreads();
   if (wanted > 0) FindLeast(scores, own, wanted, s);
-  if (threadIdx.x >= 32) return;
-  const int lane = threadIdx.x;
-  int32_t* list = p.lines.blocks + (head * p.row_blocks + row_block) * p.lines.block_capacity;
-  int32_t count = 0, ties = wanted > 0 ? s.rank : 0;
-  for (int32_t begin = 0; begin < own; begin += 32) {
-    const int32_t block = begin + lane;
-    bool in = block == 0;
-    bool tie = false;
-    if (block > 0 && block < own && wanted > 0) {
-      const uint32_t bits = index::OrderedBits(scores[block]);
-      in = bits > s.prefix;
-      tie = bits == s.prefix;
-    }
-    const uint32_t before = (1u << lane) - 1;
-    const uint32_t all_ties = __ballot_sync(0xffffffffu, tie);
-    in = in || (tie && __popc(all_ties & before) < ties);
-    ties -= __popc(all_ties);
-    ties = ties > 0 ? ties : 0;
-    const uint32_t vote = __ballot_sync(0xffffffffu, in);
-    if (in) list[count + __popc(vote & before)] = block;
-    count += __popc(vote);
+  // Each warp lists a part, 32 blocks at a time, behind what the warps before it have.
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  const auto part = static_cast<int32_t>(index::DivideUp(index::DivideUp(own, kWarps), 32) * 32);
+  const auto begin = static_cast<int32_t>(index::Least(warp * part, own));
+  const auto end = static_cast<int32_t>(index::Least(begin + part, own));
+  const uint32_t least = s.prefix;
+  int32_t above = 0, ties = 0;
+  for (int32_t first = begin; first < end; first += 32) {
+    const Vote vote = VoteOn(scores, first + lane, end, wanted > 0, least);
+    above += __popc(vote.above);
+    ties += __popc(vote.ties);
   }
-  if (lane == 0 && count < p.lines.block_capacity) list[count] = -1;
+  if (lane == 0) {
+    s.above[warp] = above;
+    s.ties[warp] = ties;
+  }
+  __syncthreads();
+  int32_t ties_left = wanted > 0 ? s.rank : 0, at = 0;
+  for (int w = 0; w < warp; ++w) {
+    const auto taken = static_cast<int32_t>(index::Least(s.ties[w], ties_left));
+    at += s.above[w] + taken;
+    ties_left -= taken;
+  }
+  int32_t* const list = p.lines.blocks + (head * p.row_blocks + row_block) * p.lines.block_capacity;
+  const uint32_t before = (1u << lane) - 1;
+  for (int32_t first = begin; first < end; first += 32) {
+    const Vote vote = VoteOn(scores, first + lane, end, wanted > 0, least);
+    const bool tie_in = (vote.ties >> lane & 1) != 0 && __popc(vote.ties & before) < ties_left;
+    const bool in = (vote.above >> lane & 1) != 0 || tie_in;
+    const uint32_t ins = __ballot_sync(0xffffffffu, in);
+    if (in) list[at + __popc(ins & before)] = first + lane;
+    at += __popc(ins);
+    ties_left -= static_cast<int32_t>(index::Least(__popc(vote.ties), ties_left));
+  }
+  if (warp == kWarps - 1 && lane == 0 && at < p.lines.block_capacity) list[at] = -1;
 }
+
+// Everything in the workspace; with a null base it only counts.
+struct BlocksLayout {
+  int64_t bytes = 0, heads_at_once;
+  float *means, *queries, *scores;
+
+  BlocksLayout(int64_t heads, int64_t kv_heads, int64_t head_size, int64_t rows, int64_t tokens,
+               std::byte* base) {
+    const int64_t row_blocks = index::DivideUp(rows, kSparseRows);
+    const int64_t key_blocks = index::DivideUp(tokens, index::kKeyBlock);
+    const int64_t of_head = row_blocks * key_blocks * static_cast<int64_t>(sizeof(float));
+    heads_at_once = index::Within(kBatchBytes / index::Most(1, of_head), 1, heads);
+    const auto place = [&](int64_t count) {
+      auto* const at = base == nullptr ? nullptr : reinterpret_cast<float*>(base + bytes);
+      bytes += count * static_cast<int64_t>(sizeof(float));
+      return at;
+    };
+    means = place(kv_heads * key_blocks * head_size);
+    queries = place(heads * row_blocks * head_size);
+    scores = place(heads_at_once * row_blocks * key_blocks);
+  }
+};
 
 }  // namespace
 
-size_t ChooseBlocksWorkspaceBytes(int64_t kv_heads, int64_t tokens, int64_t head_size) {
-  return static_cast<size_t>(kv_heads * index::DivideUp(tokens, index::kKeyBlock) * head_size) *
-         sizeof(float);
+size_t ChooseBlocksWorkspaceBytes(int64_t heads, int64_t kv_heads, int64_t head_size, int64_t rows,
+                                  int64_t tokens) {
+  return static_cast<size_t>(BlocksLayout(heads, kv_heads, head_size, rows, tokens, nullptr).bytes);
 }
 
 Launched ChooseBlocks(const ChooseBlocksParams& p) {
   BlocksArguments a{};
   a.key_blocks = static_cast<int32_t>(index::DivideUp(p.kv.tokens, index::kKeyBlock));
-  if (p.head_size < 1 || p.head_size > 128 || p.kv_heads < 1 || p.heads % p.kv_heads != 0 ||
-      p.heads > 65535) {
-    return {cudaErrorInvalidValue, "choice of blocks: head sizes up to 128"};
+  if (p.head_size < 4 || p.head_size > kMostHeadSize || p.head_size % 4 != 0 || p.kv_heads < 1 ||
+      p.heads % p.kv_heads != 0 || p.heads > kMostHeads) {
+    return {cudaErrorInvalidValue, "choice of blocks: head sizes up to 128, and at most 256 heads"};
   }
   if (a.key_blocks > kMostBlocks) {
     return {cudaErrorInvalidValue, "choice of blocks: at most 3,407,872 tokens"};
   }
-  if (p.blocks > p.lines.block_capacity || p.blocks < 1) {
-    return {cudaErrorInvalidValue, "choice of blocks: more than the lists hold"};
-  }
   if (p.rows <= 0) return {};
+  int32_t choosers = 0;
+  for (int64_t head = 0; head < p.heads; ++head) {
+    if (p.blocks[head] <= 0) continue;
+    if (p.blocks[head] > p.lines.block_capacity) {
+      return {cudaErrorInvalidValue, "choice of blocks: more than the lists hold"};
+    }
+    a.heads[choosers] = static_cast<int16_t>(head);
+    a.wanted[choosers++] = static_cast<int32_t>(p.blocks[head]);
+  }
+  if (choosers == 0) return {};
+  const BlocksLayout layout(p.heads, p.kv_heads, p.head_size, p.rows, p.kv.tokens,
+                            static_cast<std::byte*>(p.workspace));
   a.q = static_cast<const __nv_bfloat16*>(p.q);
   a.q_row_stride = p.q_row_stride;
   a.q_head_stride = p.q_head_stride;
@@ -188,25 +300,38 @@ Launched ChooseBlocks(const ChooseBlocksParams& p) {
   a.first_position = p.first_position;
   a.rows = p.rows;
   a.tokens = p.kv.tokens;
-  a.heads = static_cast<int32_t>(p.heads);
   a.group = static_cast<int32_t>(p.heads / p.kv_heads);
   a.head_size = static_cast<int32_t>(p.head_size);
   a.row_blocks = static_cast<int32_t>(index::DivideUp(p.rows, kSparseRows));
-  a.wanted = p.blocks;
-  a.means = static_cast<float*>(p.workspace);
+  a.means = layout.means;
+  a.queries = layout.queries;
+  a.scores = layout.scores;
   a.lines = p.lines;
-  MeanKeys<<<dim3(static_cast<unsigned>(a.key_blocks), static_cast<unsigned>(p.kv_heads)),
-             static_cast<unsigned>(p.head_size), 0, p.stream>>>(a);
+  const auto of_head = static_cast<unsigned>(p.head_size);
+  const auto row_blocks = static_cast<unsigned>(a.row_blocks);
+  MeanKeys<<<dim3(static_cast<unsigned>(a.key_blocks), static_cast<unsigned>(p.kv_heads)), of_head,
+             0, p.stream>>>(a);
+  SumQueries<<<dim3(row_blocks, static_cast<unsigned>(choosers)), of_head, 0, p.stream>>>(a);
   cudaError_t error = cudaGetLastError();
-  if (error != cudaSuccess) return {error, "choice of blocks: mean keys"};
+  if (error != cudaSuccess) return {error, "choice of blocks: means"};
   const int bytes = a.key_blocks * static_cast<int>(sizeof(float));
-  error =
-      cudaFuncSetAttribute(ChooseBlocksKernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+  error = cudaFuncSetAttribute(TakeBest, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+  if (error == cudaSuccess) {
+    error =
+        cudaFuncSetAttribute(ScoreBlocks, cudaFuncAttributeMaxDynamicSharedMemorySize, kTileBytes);
+  }
   if (error != cudaSuccess) return {error, "choice of blocks: shared memory"};
-  ChooseBlocksKernel<<<dim3(static_cast<unsigned>(a.row_blocks), static_cast<unsigned>(p.heads)),
-                       kThreads, bytes, p.stream>>>(a);
-  error = cudaGetLastError();
-  return {error, error == cudaSuccess ? "" : "choice of blocks: the launch"};
+  for (a.first = 0; a.first < choosers; a.first += static_cast<int32_t>(layout.heads_at_once)) {
+    const auto heads =
+        static_cast<unsigned>(index::Least(layout.heads_at_once, choosers - a.first));
+    ScoreBlocks<<<dim3(static_cast<unsigned>(index::DivideUp(a.key_blocks, kTileKeys)),
+                       static_cast<unsigned>(index::DivideUp(a.row_blocks, kTileRows)), heads),
+                  kThreads, kTileBytes, p.stream>>>(a);
+    TakeBest<<<dim3(row_blocks, heads), kThreads, bytes, p.stream>>>(a);
+    error = cudaGetLastError();
+    if (error != cudaSuccess) return {error, "choice of blocks: the launch"};
+  }
+  return {};
 }
 
 }  // namespace longsight::cuda

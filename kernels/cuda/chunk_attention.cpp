@@ -1,6 +1,7 @@
 #include "cuda/chunk_attention.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "index/area.h"
 
@@ -37,8 +38,8 @@ struct Layout {
     bands = Place<float>(s.heads * bands_per_head);
     probe_lse = Place<float>(s.heads * index::kProbeRows);
     probe_workspace = Place<std::byte>(static_cast<int64_t>(ProbeWorkspaceBytes(s.heads)));
-    blocks_workspace = Place<std::byte>(
-        static_cast<int64_t>(ChooseBlocksWorkspaceBytes(s.kv_heads, s.tokens, s.head_size)));
+    blocks_workspace = Place<std::byte>(static_cast<int64_t>(
+        ChooseBlocksWorkspaceBytes(s.heads, s.kv_heads, s.head_size, s.rows, s.tokens)));
     reports = Place<HeadReport>(s.heads);
     next_task = Place<int32_t>(1);
     lines.heads = Place<HeadLines>(s.heads);
@@ -121,13 +122,23 @@ Launched Gather(const SparseChunkParams& p, const Layout& layout) {
   return {};
 }
 
-Launched ChooseBlocksOfChunk(const SparseChunkParams& p, const Layout& layout, const KvRun& kv) {
-  int64_t wanted = 0;
-  for (int64_t head = 0; head < p.shape.heads; ++head) {
-    const index::HeadPattern& pattern = p.patterns[head];
-    if (pattern.kind == index::PatternKind::kBlockSparse) wanted = std::max(wanted, pattern.a);
+// The patterns, but no head with more blocks than the lists hold.
+std::vector<index::HeadPattern> Bounded(const SparseChunkParams& p) {
+  std::vector<index::HeadPattern> patterns(p.patterns, p.patterns + p.shape.heads);
+  for (index::HeadPattern& pattern : patterns) {
+    if (pattern.kind != index::PatternKind::kBlockSparse) continue;
+    pattern.a = std::min(pattern.a, Layout::kMostBlocks);
   }
-  if (wanted == 0) return {};
+  return patterns;
+}
+
+Launched ChooseBlocksOfChunk(const SparseChunkParams& p,
+                             const std::vector<index::HeadPattern>& patterns, const Layout& layout,
+                             const KvRun& kv) {
+  std::vector<int64_t> wanted;
+  for (const index::HeadPattern& pattern : patterns) {
+    wanted.push_back(pattern.kind == index::PatternKind::kBlockSparse ? pattern.a : 0);
+  }
   ChooseBlocksParams c{};
   c.q = p.q;
   c.q_row_stride = p.q_row_stride;
@@ -139,7 +150,7 @@ Launched ChooseBlocksOfChunk(const SparseChunkParams& p, const Layout& layout, c
   c.first_position = p.first_position;
   c.kv = kv;
   c.lines = layout.lines;
-  c.blocks = std::min(wanted, Layout::kMostBlocks);
+  c.blocks = wanted.data();
   c.workspace = layout.blocks_workspace;
   c.stream = p.stream;
   return ChooseBlocks(c);
@@ -224,7 +235,8 @@ Launched ChooseSparseChunk(const SparseChunkParams& p) {
   if (!launched.ok()) return launched;
 
   ChooseLinesParams choose{};
-  choose.patterns = p.patterns;
+  const std::vector<index::HeadPattern> patterns = Bounded(p);
+  choose.patterns = patterns.data();
   choose.heads = p.shape.heads;
   choose.first_position = p.first_position;
   choose.rows = p.shape.rows;
@@ -236,7 +248,7 @@ Launched ChooseSparseChunk(const SparseChunkParams& p) {
   choose.reports = layout.reports;
   choose.stream = p.stream;
   launched = ChooseLines(choose);
-  return launched.ok() ? ChooseBlocksOfChunk(p, layout, kv) : launched;
+  return launched.ok() ? ChooseBlocksOfChunk(p, patterns, layout, kv) : launched;
 }
 
 Launched AttendSparseChunk(const SparseChunkParams& p) {

@@ -1,6 +1,7 @@
 #include "cuda/bf16.cuh"
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
+#include "cuda/step.cuh"
 
 namespace longsight::cuda {
 namespace {
@@ -8,7 +9,8 @@ namespace {
 constexpr int kThreads = 256;
 
 template <class In, class Out>
-__global__ void ConvertKernel(const In* x, Out* y, int64_t n) {
+__global__ void ConvertKernel(const In* x, Out* y, int64_t n, const int64_t* step) {
+  y += StepOf(step) * n;
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x; i < n;
        i += static_cast<int64_t>(gridDim.x) * kThreads) {
     y[i] = FromFloat<Out>(ToFloat(x[i]));
@@ -18,7 +20,7 @@ __global__ void ConvertKernel(const In* x, Out* y, int64_t n) {
 template <class In, class Out>
 cudaError_t Launch(const ConvertParams& p) {
   ConvertKernel<<<Blocks(DivideUp(p.n, kThreads)), kThreads, 0, p.stream>>>(
-      static_cast<const In*>(p.x), static_cast<Out*>(p.y), p.n);
+      static_cast<const In*>(p.x), static_cast<Out*>(p.y), p.n, p.step);
   return cudaGetLastError();
 }
 
@@ -38,7 +40,7 @@ cudaError_t Launch(const ConvertParams& p) {
 }  // namespace
 
 cudaError_t Convert(const ConvertParams& p) {
-  if (p.x_type == p.y_type) {
+  if (p.x_type == p.y_type && p.step == nullptr) {
     const int64_t bytes = p.n * (p.x_type == DType::kF32 ? 4 : 2);
     return cudaMemcpyAsync(p.y, p.x, static_cast<size_t>(bytes), cudaMemcpyDeviceToDevice,
                            p.stream);

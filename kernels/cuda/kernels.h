@@ -5,6 +5,9 @@
 // The residual stream is fp32, activations between matrix products are bf16, weights are bf16, sums
 // are fp32. Every function only enqueues; it returns what the launch returned, and a failure of the
 // work itself shows up at a later call (device.h). Nothing allocates.
+//
+// `step`, where there is one, is null or a number in device memory that moves positions on: what
+// was recorded for one token of a decode is run again for the next ones, whose kernels read it.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -62,6 +65,7 @@ struct RopeParams {
   float magnitude = 1.0f;
   bool interleaved = false;
   cudaStream_t stream = nullptr;
+  const int64_t* step = nullptr;
 };
 cudaError_t Rope(const RopeParams& p);
 
@@ -77,7 +81,8 @@ struct SwiGluParams {
 };
 cudaError_t SwiGlu(const SwiGluParams& p);
 
-// y[n] = x[n], rounded to nearest even where y is narrower.
+// y[n] = x[n], rounded to nearest even where y is narrower. With a step, y begins n elements
+// further for each.
 struct ConvertParams {
   const void* x;
   DType x_type;
@@ -85,6 +90,7 @@ struct ConvertParams {
   DType y_type;
   int64_t n;
   cudaStream_t stream = nullptr;
+  const int64_t* step = nullptr;
 };
 cudaError_t Convert(const ConvertParams& p);
 
@@ -105,13 +111,14 @@ struct CachedRun : KvRun {
 };
 
 // y = x[rows, heads, head_size] in e4m3, with the scale that uses its range: bf16 [rows, heads]. x
-// bf16, contiguous, as y is.
+// bf16, contiguous, as y is. With a step, y and its scales begin `rows` rows further for each.
 struct QuantizeParams {
   const void* x;
   void* y;
   void* scales;
   int64_t rows, heads, head_size;
   cudaStream_t stream = nullptr;
+  const int64_t* step = nullptr;
 };
 cudaError_t Quantize(const QuantizeParams& p);
 // And back: x bf16 of y and its scales.
@@ -131,7 +138,8 @@ inline constexpr int64_t kMaxHeadSize = 128;
 // rows; made for few: the keys are split over the device, the query heads of a KV head are stacked
 // as rows of one tile, and the parts are merged by log-sum-exp. Row r is at first_position + r and
 // sees keys at positions (position - window, position] (window <= 0: all up to its own). q, out
-// bf16; lse natural; a row that sees no key is 0 and -inf.
+// bf16; lse natural; a row that sees no key is 0 and -inf. The
+// last run may claim tokens that are not there yet, as long as no row sees them.
 struct AttentionDecodeParams {
   const void* q;
   int64_t q_row_stride;
@@ -148,6 +156,7 @@ struct AttentionDecodeParams {
   void* workspace;  // kAttentionWorkspace bytes
   int multiprocessors;
   cudaStream_t stream = nullptr;
+  const int64_t* step = nullptr;
 };
 inline constexpr int64_t kAttentionWorkspace = int64_t{96} << 20;
 cudaError_t AttentionDecode(const AttentionDecodeParams& p);

@@ -4,6 +4,7 @@
 #include "cuda/bf16.cuh"
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
+#include "cuda/step.cuh"
 
 namespace longsight::cuda {
 namespace {
@@ -21,6 +22,7 @@ __device__ __forceinline__ float WarpMost(float x) {
 
 __global__ void __launch_bounds__(32 * kWarps) QuantizeKernel(QuantizeParams p) {
   const int lane = threadIdx.x % 32;
+  const int64_t moved = StepOf(p.step) * p.rows * p.heads;
   for (int64_t head = static_cast<int64_t>(blockIdx.x) * kWarps + threadIdx.x / 32;
        head < p.rows * p.heads; head += static_cast<int64_t>(gridDim.x) * kWarps) {
     const Bf16* x = static_cast<const Bf16*>(p.x) + head * p.head_size;
@@ -30,11 +32,11 @@ __global__ void __launch_bounds__(32 * kWarps) QuantizeKernel(QuantizeParams p) 
     // Rounded up, so that the largest element stays in range; a head of zeros has any scale.
     const Bf16 scale = most > 0 ? __float2bfloat16_ru(most / kLargestE4M3) : FromFloat<Bf16>(1.0f);
     const float factor = 1 / ToFloat(scale);
-    auto* y = static_cast<__nv_fp8_storage_t*>(p.y) + head * p.head_size;
+    auto* y = static_cast<__nv_fp8_storage_t*>(p.y) + (moved + head) * p.head_size;
     for (int64_t i = lane; i < p.head_size; i += 32) {
       y[i] = __nv_cvt_float_to_fp8(ToFloat(x[i]) * factor, __NV_SATFINITE, __NV_E4M3);
     }
-    if (lane == 0) static_cast<Bf16*>(p.scales)[head] = scale;
+    if (lane == 0) static_cast<Bf16*>(p.scales)[moved + head] = scale;
   }
 }
 

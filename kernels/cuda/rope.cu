@@ -2,6 +2,7 @@
 #include "cuda/bf16.cuh"
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
+#include "cuda/step.cuh"
 
 namespace longsight::cuda {
 namespace {
@@ -34,10 +35,11 @@ template <bool Interleaved>
 __global__ void __launch_bounds__(kThreads) RopeKernel(RopeParams p) {
   __shared__ float2 turn[kMaxPairs];
   const int pairs = static_cast<int>(p.rotary / 2);
+  const int64_t first_position = p.first_position + StepOf(p.step);
   const int steps = Interleaved ? pairs : pairs / 2;  // to a head
   for (int64_t row = blockIdx.x; row < p.rows; row += gridDim.x) {
     for (int i = threadIdx.x; i < pairs; i += kThreads) {
-      const float2 t = CosSin(p.first_position + row, p.inverse_frequency[i]);
+      const float2 t = CosSin(first_position + row, p.inverse_frequency[i]);
       turn[i] = make_float2(t.x * p.magnitude, t.y * p.magnitude);
     }
     __syncthreads();

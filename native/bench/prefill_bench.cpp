@@ -24,6 +24,7 @@ struct Row {
   PrefillMode mode;
   double prefill_ms;
   PrefillReport report;
+  double planned_gb;  // of memory, weights included
 
   double sparsity() const {
     return report.dense_pairs > 0 ? 1 - report.kept_pairs / report.dense_pairs : 0;
@@ -64,7 +65,9 @@ Row MeasureOnce(Engine& engine, const PrefillOptions& options, const PrefillSett
   const PrefillResult result =
       engine.Prefill({}, tokens, options.chunk, settings, kNever, [](int64_t) {});
   const double prefill_ms = watch.milliseconds() - (Planting(engine) - planting);
-  return {static_cast<int64_t>(tokens.size()), settings.mode, prefill_ms, result.report};
+  const MemoryPlan plan = engine.Plan(static_cast<int64_t>(tokens.size()), options.chunk).front();
+  return {static_cast<int64_t>(tokens.size()), settings.mode, prefill_ms, result.report,
+          static_cast<double>(plan.required_bytes) / 1e9};
 }
 
 // The median run of each mode; the modes take turns, so that a slow minute of the machine is
@@ -94,15 +97,16 @@ std::vector<Row> MeasureLength(Engine& engine, const PrefillOptions& options,
 }
 
 void PrintTable(const std::string& machine, const std::vector<Row>& rows) {
-  std::printf("machine: %s\n\n%9s %-6s %12s %12s %10s %9s %7s %13s %9s\n", machine.c_str(),
+  std::printf("machine: %s\n\n%9s %-6s %12s %12s %10s %9s %7s %13s %9s %11s\n", machine.c_str(),
               "tokens", "mode", "prefill ms", "attention ms", "index ms", "sparsity", "guard",
-              "recall, least", "tokens/s");
+              "recall, least", "tokens/s", "planned, GB");
   for (const Row& row : rows) {
-    std::printf("%9lld %-6s %12.0f %12.0f %10.0f %8.1f%% %6.1f%% %6.3f %6.3f %9.0f\n",
+    std::printf("%9lld %-6s %12.0f %12.0f %10.0f %8.1f%% %6.1f%% %6.3f %6.3f %9.0f %11.2f\n",
                 static_cast<long long>(row.tokens), ModeName(row.mode), row.prefill_ms,
                 row.report.attention_ms, row.report.index_ms, 100 * row.sparsity(),
                 100 * row.guard_share(), row.mean_recall(), row.report.recall_least,
-                row.tokens_per_second());
+                row.tokens_per_second(), row.planned_gb);
+    std::fflush(stdout);
   }
 }
 
@@ -114,10 +118,11 @@ void PrintJson(const std::string& machine, const std::vector<Row>& rows) {
     std::printf(
         "%s{\"tokens\":%lld,\"mode\":\"%s\",\"prefillMs\":%.1f,\"attentionMs\":%.1f,"
         "\"indexMs\":%.1f,\"sparsity\":%.4f,\"guardShare\":%.4f,"
-        "\"recall\":{\"mean\":%.4f,\"least\":%.4f},\"tokensPerSecond\":%.1f}",
+        "\"recall\":{\"mean\":%.4f,\"least\":%.4f},\"tokensPerSecond\":%.1f,"
+        "\"plannedBytes\":%.0f}",
         separator, static_cast<long long>(row.tokens), ModeName(row.mode), row.prefill_ms,
         row.report.attention_ms, row.report.index_ms, row.sparsity(), row.guard_share(),
-        row.mean_recall(), row.report.recall_least, row.tokens_per_second());
+        row.mean_recall(), row.report.recall_least, row.tokens_per_second(), row.planned_gb * 1e9);
     separator = ",";
   }
   std::printf("]}\n");
@@ -143,6 +148,7 @@ void Run(const PrefillOptions& options) {
   EngineOptions engine_options;
   engine_options.device = options.device;
   engine_options.threads = options.threads;
+  engine_options.kv = options.kv;
   if (!options.model.empty()) {
     const auto engine = Engine::Load(options.model, engine_options);
     Report(*engine, options, ReadTokens(options.tokens, longest));
@@ -152,7 +158,7 @@ void Run(const PrefillOptions& options) {
   Engine engine(
       random.TakeModel(),
       std::make_unique<PlantedBackend>(MakeBackend(engine_options), options.shape, longest),
-      Precision::kBf16);
+      Precision::kBf16, options.kv);
   std::vector<uint32_t> tokens;
   for (int64_t i = 0; i < longest; ++i) {
     tokens.push_back(static_cast<uint32_t>((i * 7919) % options.shape.vocabulary));

@@ -32,6 +32,7 @@ const char* const kPrefillUsage =
     "1)\n"
     "  --threads N             default: one per processor\n"
     "  --device NAME           auto, cpu, cuda or cuda:N (default auto)\n"
+    "  --kv TYPE               of keys and values: bf16, or fp8 on a GPU (default bf16)\n"
     "  --json                  one JSON object instead of a table\n";
 
 namespace {
@@ -60,6 +61,12 @@ double ParseShare(const std::string& option, const std::string& text) {
     throw std::invalid_argument(option + ": \"" + text + "\" is not a number from 0 to 1");
   }
   return share;
+}
+
+KvType ParseKv(const std::string& text) {
+  if (text == "bf16") return KvType::kBf16;
+  if (text == "fp8") return KvType::kFp8;
+  throw std::invalid_argument("--kv: \"" + text + "\" is neither bf16 nor fp8");
 }
 
 }  // namespace
@@ -109,6 +116,8 @@ PrefillOptions ParsePrefillOptions(int argc, char** argv) {
       options.runs = ParseNumber(name, argv[++i]);
     } else if (name == "--device") {
       options.device = argv[++i];
+    } else if (name == "--kv") {
+      options.kv = ParseKv(argv[++i]);
     } else if (name == "--threads") {
       options.threads =
           static_cast<int>(std::min<int64_t>(ParseNumber(name, argv[++i]), kMaxThreads));

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "bench/shape.h"
-#include "engine/prefill_report.h"
+#include "engine/engine.h"
 
 namespace longsight::bench {
 
@@ -22,6 +22,7 @@ struct PrefillOptions {
   int64_t runs = 1;
   int threads = 0;              // 0: one per processor
   std::string device = "auto";  // as EngineOptions::device
+  KvType kv = KvType::kBf16;    // of keys and values
   bool json = false;
   bool help = false;
 };

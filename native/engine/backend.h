@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -164,6 +165,15 @@ class Backend {
   // mass[head][i] += the row's attention to the keys [ends[i - 1], ends[i]). False: this device
   // cannot tell.
   virtual bool AddMass(const DecoderSpec& /*spec*/, const MassCall& /*call*/) { return false; }
+  // One token of a generation: `pass` embeds it and runs its layers. What was recorded of the calls
+  // of an earlier position may run instead: from one step to the next they must differ in nothing
+  // but the token and what moves on with the position, which is positions and rows of KV.
+  virtual void RunStep(uint32_t /*token*/, int64_t /*position*/,
+                       const std::function<void()>& pass) {
+    pass();
+  }
+  // The steps that follow have other memory.
+  virtual void ForgetSteps() {}
   // Until all that was called is done. Throws Error(kEngineDied) when the device failed.
   virtual void Wait() = 0;
 };

@@ -7,6 +7,7 @@
 #include "cuda/device.h"
 #include "cuda/kernels.h"
 #include "cuda/staging.h"
+#include "cuda/step_recording.h"
 #include "cuda/weight_table.h"
 #include "engine/backend.h"
 #include "engine/error.h"
@@ -52,6 +53,7 @@ class CudaBackend final : public Backend {
     blas_workspace_ = Hold(cuda::BlasLt::kWorkspaceBytes, "cuBLASLt's workspace");
     ids_ = Hold(kBlockRows * static_cast<int64_t>(sizeof(uint32_t)), "token ids");
     blas_->SetWorkspace(blas_workspace_.get());
+    Check(steps_.Prepare(), "making room for recorded steps");
     weights_ = std::make_unique<cuda::WeightTable>(
         [this](int64_t bytes) { return Hold(bytes, "the weights"); }, stream_);
   }
@@ -59,6 +61,7 @@ class CudaBackend final : public Backend {
   ~CudaBackend() override {
     cudaSetDevice(device_);
     cudaStreamSynchronize(stream_);
+    steps_.Release();
     cudaStreamDestroy(stream_);
   }
 
@@ -140,6 +143,13 @@ class CudaBackend final : public Backend {
 
   void Embed(const Tensor& table, const uint32_t* ids, int64_t rows, Rows y) override {
     Use();
+    if (steps_.recording()) {
+      // The token is the step's.
+      Check(cuda::Embed({On(table.data), steps_.token(), rows, table.shape[1],
+                         static_cast<float*>(y.data), stream_}),
+            "embedding a token");
+      return;
+    }
     Check(cudaMemcpyAsync(ids_.get(), ids, static_cast<size_t>(rows) * sizeof(uint32_t),
                           cudaMemcpyHostToDevice, stream_),
           "copying token ids");
@@ -202,6 +212,7 @@ class CudaBackend final : public Backend {
     p.magnitude = static_cast<float>(rope.magnitude);
     p.interleaved = rope.interleaved;
     p.stream = stream_;
+    p.step = steps_.step();
     Check(cuda::Rope(p), "turning heads");
   }
 
@@ -217,15 +228,17 @@ class CudaBackend final : public Backend {
     const cudaError_t error =
         layout.type == DType::kE4M3
             ? cuda::Quantize({x.data, destination.data, destination.scales, rows, layout.kv_heads,
-                              layout.head_size, stream_})
+                              layout.head_size, stream_, steps_.step()})
             : cuda::Convert({x.data, KernelType(x.type), destination.data, KernelType(layout.type),
-                             rows * layout.row_elements(), stream_});
+                             rows * layout.row_elements(), stream_, steps_.step()});
     Check(error, "storing keys and values");
   }
 
   void Attend(const DecoderSpec& spec, const AttentionCall& call) override {
     Use();
-    const std::vector<cuda::CachedRun> runs = Runs(spec, call.kv);
+    std::vector<cuda::CachedRun> runs = Runs(spec, call.kv);
+    // What the recorded steps will have added.
+    if (steps_.recording()) runs.back().tokens += cuda::StepRecording::kSteps - 1;
     cuda::AttentionDecodeParams p{};
     p.q = call.query.data;
     p.q_row_stride = call.query.stride;
@@ -245,6 +258,7 @@ class CudaBackend final : public Backend {
     p.workspace = attention_workspace_.get();
     p.multiprocessors = info_.multiprocessors;
     p.stream = stream_;
+    p.step = steps_.step();
     if (p.kv_type == cuda::DType::kE4M3 && widened_ == nullptr) {
       widened_ = Hold(cuda::WidenedBytes(spec.kv_heads, spec.head_size), "widened keys and values");
     }
@@ -274,6 +288,12 @@ class CudaBackend final : public Backend {
     cuda::Staging staging;
     Check(cuda::CopyRounded(x, cuda::DType::kF32, n, y.data, staging, stream_), "uploading");
   }
+
+  void RunStep(uint32_t token, int64_t position, const std::function<void()>& pass) override {
+    Use();
+    Check(steps_.Run(stream_, token, position, pass), "running a recorded step");
+  }
+  void ForgetSteps() override { steps_.Forget(); }
 
   void Wait() override {
     Use();
@@ -313,6 +333,7 @@ class CudaBackend final : public Backend {
 
   int device_;
   cuda::DeviceInfo info_;
+  cuda::StepRecording steps_;
   std::unique_ptr<cuda::BlasLt> blas_;
   cudaStream_t stream_ = nullptr;
   // Of all memory below.

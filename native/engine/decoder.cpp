@@ -88,7 +88,30 @@ void Decoder::Forward(const KvState& base, KvSegment& tail, std::span<const uint
   }
 }
 
+void Decoder::Step(const KvState& base, KvSegment& tail, uint32_t token, Workspace& workspace,
+                   const std::atomic<bool>& cancel, float* logits) {
+  const ForwardProgress silent = [](int64_t) {};
+  const std::span<const uint32_t> tokens(&token, 1);
+  const Chunk chunk{base, tail, tokens, tokens, workspace, cancel, 0, silent, logits};
+  chunk.CheckCancelled();
+  // What looks on at every step cannot be recorded.
+  if (evidence_ != nullptr || observer_) {
+    RunLayers(chunk);
+  } else {
+    backend_.RunStep(token, chunk.first_position(), [&] { RunLayers(chunk); });
+  }
+  ComputeLogits(chunk, 0, 1, logits);
+  backend_.Wait();  // what is committed is complete
+  tail.Commit(1);
+}
+
 void Decoder::ForwardChunk(const Chunk& chunk) {
+  RunLayers(chunk);
+  Score(chunk);
+  if (chunk.logits != nullptr) ComputeLogits(chunk, chunk.rows() - 1, 1, chunk.logits);
+}
+
+void Decoder::RunLayers(const Chunk& chunk) {
   const int64_t layers = model_.spec.layer_count();
   Embed(chunk);
   for (int64_t layer = 0; layer < layers; ++layer) {
@@ -105,8 +128,6 @@ void Decoder::ForwardChunk(const Chunk& chunk) {
     if (chunk.rows() >= kPacedRows) backend_.Wait();
     chunk.progress(chunk.done + chunk.rows() * (layer + 1) / (layers + 1));
   }
-  Score(chunk);
-  if (chunk.logits != nullptr) ComputeLogits(chunk, chunk.rows() - 1, 1, chunk.logits);
 }
 
 int64_t Decoder::FirstOutput(const Chunk& chunk) const {

@@ -36,6 +36,10 @@ class Decoder {
                Workspace& workspace, const std::atomic<bool>& cancel,
                const ForwardProgress& progress, float* logits);
 
+  // The same for one token of a generation.
+  void Step(const KvState& base, KvSegment& tail, uint32_t token, Workspace& workspace,
+            const std::atomic<bool>& cancel, float* logits);
+
   // The following chunks' full attention is what `settings` say, and `report` gets what it was;
   // both must outlive them.
   void SetPrefill(const PrefillSettings& settings, PrefillReport& report);
@@ -48,6 +52,7 @@ class Decoder {
  private:
   struct Chunk;
   void ForwardChunk(const Chunk& chunk);
+  void RunLayers(const Chunk& chunk);
   void Embed(const Chunk& chunk);
   void Project(const Chunk& chunk, int64_t layer, int64_t first_query);
   void Attend(const Chunk& chunk, int64_t layer, int64_t first_query);

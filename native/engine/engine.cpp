@@ -233,9 +233,13 @@ GenerateResult Engine::Generate(const KvState& base, std::span<const uint32_t> t
   GenerateResult result;
   Stopwatch decode_watch;
   try {
-    std::vector<uint32_t> next(tokens.begin(), tokens.end());
+    backend_->ForgetSteps();
     while (static_cast<int64_t>(result.tokens.size()) < max_tokens) {
-      decoder.Forward(base, *segment, next, workspace, cancel, [](int64_t) {}, logits.data());
+      if (result.tokens.empty()) {
+        decoder.Forward(base, *segment, tokens, workspace, cancel, [](int64_t) {}, logits.data());
+      } else {
+        decoder.Step(base, *segment, result.tokens.back(), workspace, cancel, logits.data());
+      }
       const uint32_t token = sampler.Sample(logits);
       if (result.tokens.empty()) {
         result.first_token_ms = watch.milliseconds();
@@ -247,7 +251,6 @@ GenerateResult Engine::Generate(const KvState& base, std::span<const uint32_t> t
         result.stop_reason = StopReason::kEndToken;
         break;
       }
-      next.assign(1, token);
     }
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kCancelled) throw;

@@ -238,8 +238,11 @@ void CompareBlocks(Random& random, int64_t first_position, int64_t rows, int64_t
   Stored k(random, tokens, kKvHeads, kSize, 2.0f);
   const cuda::HeadLines of_head = {static_cast<int32_t>(PatternKind::kBlockSparse), 0, 0, 0};
   DeviceArray<cuda::HeadLines> heads(std::vector<cuda::HeadLines>(kHeads, of_head));
-  DeviceArray<int32_t> blocks(static_cast<size_t>(kHeads * row_blocks * wanted));
-  DeviceArray<char> workspace(cuda::ChooseBlocksWorkspaceBytes(kKvHeads, tokens, kSize));
+  constexpr int32_t kUntouched = -7;
+  DeviceArray<int32_t> blocks(
+      std::vector<int32_t>(static_cast<size_t>(kHeads * row_blocks * wanted), kUntouched));
+  DeviceArray<char> workspace(
+      cuda::ChooseBlocksWorkspaceBytes(kHeads, kKvHeads, kSize, rows, tokens));
   cuda::ChooseBlocksParams p{};
   p.q = q.device.data();
   p.q_row_stride = q.row_stride;
@@ -253,7 +256,9 @@ void CompareBlocks(Random& random, int64_t first_position, int64_t rows, int64_t
   p.lines.heads = heads.data();
   p.lines.blocks = blocks.data();
   p.lines.block_capacity = wanted;
-  p.blocks = wanted;
+  // Not all heads choose, nor want the same.
+  const std::vector<int64_t> of_heads = {wanted, 0, std::max<int64_t>(1, wanted / 2), wanted};
+  p.blocks = of_heads.data();
   p.workspace = workspace.data();
   const std::string name = "blocks for " + std::to_string(rows) + " rows at " +
                            std::to_string(first_position) + ", " + std::to_string(wanted);
@@ -263,6 +268,11 @@ void CompareBlocks(Random& random, int64_t first_position, int64_t rows, int64_t
   const std::vector<int32_t> got = blocks.Download();
   const int64_t key_blocks = index::DivideUp(tokens, index::kKeyBlock);
   for (int64_t head = 0; head < kHeads; ++head) {
+    if (of_heads[static_cast<size_t>(head)] == 0) {
+      Check(got[static_cast<size_t>(head * row_blocks * wanted)] == kUntouched,
+            name + ": a head that does not choose has no list");
+      continue;
+    }
     std::vector<std::vector<double>> means(static_cast<size_t>(key_blocks),
                                            std::vector<double>(kSize));
     for (int64_t key = 0; key < tokens; ++key) {
@@ -291,12 +301,12 @@ void CompareBlocks(Random& random, int64_t first_position, int64_t rows, int64_t
           }
         }
       }
-      const int64_t free =
-          std::clamp<int64_t>(wanted - (all - own) - 1, 0, std::max<int64_t>(0, own - 1));
+      const int64_t free = std::clamp<int64_t>(
+          of_heads[static_cast<size_t>(head)] - (all - own) - 1, 0, std::max<int64_t>(0, own - 1));
       std::vector<bool> in(static_cast<size_t>(own));
       const int32_t* list = got.data() + (head * row_blocks + row_block) * wanted;
       int64_t count = 0;
-      for (; count < wanted && list[count] >= 0; ++count) {
+      for (; count < wanted && list[count] != -1; ++count) {
         const bool ascends = list[count] < own && (count == 0 || list[count] > list[count - 1]);
         Check(ascends, name + ": the list ascends below the row block's own");
         if (!ascends) return;

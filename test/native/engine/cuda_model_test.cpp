@@ -64,6 +64,7 @@ class CudaModel {
     StepByStep();
     ForksAndViews();
     Generates();
+    Steps(*gpu_, 3 * std::max(kAnyway, worst_rounding_));
     Fp8();
     ShortOfMemory();
     std::printf("%s: off by up to %.4f of the logits' size; rounding alone: %.4f\n", name_.c_str(),
@@ -143,6 +144,34 @@ class CudaModel {
     }
   }
 
+  // Recorded steps leave the same keys and values as a prompt does, beyond where a recording ends.
+  void Steps(Engine& engine, double allowed) {
+    GenerateOptions options;
+    options.max_tokens = 300;
+    options.chunk_tokens = 64;
+    const GenerateResult first =
+        engine.Generate({}, Tokens(0, 100), options, kNever, [](uint32_t) {});
+    // A second one, whose graph is the first one's brought up to date.
+    const KvState prefix = engine.Prefill({}, Tokens(0, 60), 50, kNever, kSilent);
+    const GenerateResult second =
+        engine.Generate(prefix, Tokens(60, 100), options, kNever, [](uint32_t) {});
+    for (const GenerateResult* result : {&first, &second}) {
+      CHECK(result->tokens.size() == 300 && result->kv.token_count() == 399);
+      std::vector<uint32_t> all(tokens_.begin(), tokens_.begin() + 100);
+      all.insert(all.end(), result->tokens.begin(), result->tokens.end());
+      for (const int64_t count : {102, 150, 400}) {
+        const auto last = std::span(all).subspan(static_cast<size_t>(count - 1), 1);
+        const std::vector<float> exact =
+            cpu_->Logits({}, std::span(all).first(static_cast<size_t>(count)), 400, kNever);
+        const std::vector<float> logits =
+            engine.Logits(result->kv.View(count - 1), last, 64, kNever);
+        const double error = ErrorOf(logits, exact);
+        CHECK_WITH(error <= allowed, name_ + ", recorded steps, " + std::to_string(count) +
+                                         " tokens: off by " + std::to_string(error));
+      }
+    }
+  }
+
   // Half the memory, and near: e4m3 moves a key by up to a sixteenth. Beside bf16 in one engine.
   void Fp8() {
     if (gpu_->model().spec.head_size % 16 != 0) return;
@@ -162,6 +191,10 @@ class CudaModel {
     CHECK_WITH(error <= kFp8Error, name_ + ", fp8: off by " + std::to_string(error));
     std::printf("%s: with fp8 KV off by %.4f\n", name_.c_str(), error);
     Compare(gpu_->Logits(wide, Tokens(100, 157), 64, kNever), 157, "beside fp8");
+    // Where fp8 is demanded, all is of it.
+    const auto narrow = Engine::Load(dir_, {.device = "cuda:0", .kv = KvType::kFp8});
+    CHECK(narrow->kv_layout().type == DType::kE4M3);
+    Steps(*narrow, kFp8Error + 3 * std::max(kAnyway, worst_rounding_));
   }
 
   // With memory for fp8 alone: what is planned fits, and what is before it in the plan does not.

@@ -127,11 +127,23 @@ void TestShape(Random& random, int multiprocessors, const Shape& s) {
   p.lse = static_cast<float*>(lse.data());
   p.workspace = workspace.data();
   p.multiprocessors = multiprocessors;
-  CheckCuda(cuda::AttentionDecode(p), what);
-  // Weights are rounded to bf16, and so is the result; values reach 1.
-  CheckClose(out.Floats(cuda::DType::kBF16, n), expected.out, 1.0 / 256, 1.0 / 256, what + " out");
-  CheckClose(lse.Floats(cuda::DType::kF32, s.rows * s.heads), expected.lse, 2e-5, 2e-6,
-             what + " lse");
+  const auto check = [&](const std::string& how) {
+    CheckCuda(cuda::AttentionDecode(p), how);
+    // Weights are rounded to bf16, and so is the result; values reach 1.
+    CheckClose(out.Floats(cuda::DType::kBF16, n), expected.out, 1.0 / 256, 1.0 / 256, how + " out");
+    CheckClose(lse.Floats(cuda::DType::kF32, s.rows * s.heads), expected.lse, 2e-5, 2e-6,
+               how + " lse");
+  };
+  check(what);
+  // The same as a later step of a recorded launch, whose last run claims what is not there yet.
+  constexpr int64_t kStep = 3;
+  const DeviceBytes step(&kStep, sizeof kStep);
+  std::vector<cuda::CachedRun> claimed = memory.runs;
+  if (s.query_position + s.rows <= s.key_position + s.tokens) claimed.back().tokens += 40;
+  p.runs = claimed.data();
+  p.first_position -= kStep;
+  p.step = static_cast<const int64_t*>(step.data());
+  check(what + ", as a step");
 }
 
 int Run() {

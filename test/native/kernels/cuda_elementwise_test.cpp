@@ -60,6 +60,11 @@ void TestRope(Random& random, int64_t rows, int64_t heads, int64_t head_size, in
   p.first_position = position;
   p.magnitude = 1.25f;
   p.interleaved = interleaved;
+  // Half of the position as a step.
+  const int64_t half = position / 2;
+  const DeviceBytes step(&half, sizeof half);
+  p.first_position -= half;
+  p.step = static_cast<const int64_t*>(step.data());
   CheckCuda(cuda::Rope(p), what);
   // A pair's sum may cancel: its error is of the size of its terms.
   CheckClose(x_device.Floats(DType::kBF16, rows * heads * head_size), expected, 2e-6, kBf16, what);
@@ -94,6 +99,14 @@ void TestConvert(Random& random) {
   const std::vector<double> exact(expected.values.begin(), expected.values.end());
   CheckClose(narrow.Floats(DType::kBF16, n), exact, 0, 0, "convert to bf16");
   CheckClose(back.Floats(DType::kF32, n), exact, 0, 0, "convert back");
+  // The second of two rows, as it is.
+  constexpr int64_t kStep = 1;
+  const DeviceBytes step(&kStep, sizeof kStep), rows = EmptyOnDevice(DType::kBF16, 2 * n);
+  cuda::ConvertParams stepped = {narrow.data(), DType::kBF16, rows.data(), DType::kBF16, n};
+  stepped.step = static_cast<const int64_t*>(step.data());
+  CheckCuda(cuda::Convert(stepped), "convert a step");
+  const std::vector<float> both = rows.Floats(DType::kBF16, 2 * n);
+  CheckClose(std::vector<float>(both.begin() + n, both.end()), exact, 0, 0, "convert a step");
   const Stored half = Store(random.Floats(1000, 10.0f), cpu::DType::kF16);
   const DeviceBytes half_device = OnDevice(half), of_half = EmptyOnDevice(DType::kBF16, 1000);
   CheckCuda(cuda::Convert({half_device.data(), DType::kF16, of_half.data(), DType::kBF16, 1000}),
@@ -120,7 +133,20 @@ void TestQuantize(Random& random, int64_t rows, int64_t heads, int64_t head_size
   CheckCuda(cuda::Quantize({x_device.data(), y.data(), scales.data(), rows, heads, head_size}),
             what);
   CheckCuda(cuda::Dequantize({y.data(), scales.data(), back.data(), rows, heads, head_size}), what);
+  // The same as the third step of a recorded launch.
+  constexpr int64_t kStep = 2;
+  const DeviceBytes step(&kStep, sizeof kStep), later(static_cast<size_t>(3 * n));
+  const DeviceBytes later_scales = EmptyOnDevice(DType::kBF16, 3 * rows * heads);
+  cuda::QuantizeParams stepped = {x_device.data(), later.data(), later_scales.data(), rows,
+                                  heads,           head_size};
+  stepped.step = static_cast<const int64_t*>(step.data());
+  CheckCuda(cuda::Quantize(stepped), what);
+  const std::vector<unsigned char> once = y.Bytes(), thrice = later.Bytes();
+  Check(std::equal(once.begin(), once.end(), thrice.begin() + 2 * n), what + ": as a step");
   const std::vector<float> scale = scales.Floats(DType::kBF16, rows * heads);
+  const std::vector<float> of_step = later_scales.Floats(DType::kBF16, 3 * rows * heads);
+  Check(std::equal(scale.begin(), scale.end(), of_step.begin() + 2 * rows * heads),
+        what + ": the scales of a step");
   const std::vector<float> returned = back.Floats(DType::kBF16, n);
   std::vector<uint8_t> bits(static_cast<size_t>(n));
   CheckCuda(cudaMemcpy(bits.data(), y.data(), bits.size(), cudaMemcpyDeviceToHost), what);
