@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <thread>
+#include <utility>
 
 #include "cpu/isa.h"
 #include "cpu/kernels.h"
@@ -173,22 +174,19 @@ class CpuBackend final : public Backend {
     }
   }
 
-  void AttendSparse(const DecoderSpec& spec, const SparseCall& call,
-                    PrefillReport& report) override {
-    const Stopwatch index_watch;
+  void AttendSparse(const DecoderSpec& spec, const SparseCall& call) override {
+    Mark(Phase::kIndex);
     const std::vector<cpu::KvView> views = Views(spec, call.kv);
     const ChunkRows chunk = {call.first_position, call.rows, cpu::kSparseRows};
     const cpu::KvViews kv = {views.data(), static_cast<int64_t>(views.size()), chunk.tokens()};
     if (HasBlocks(spec, call)) ComputeKeyMeans(spec, kv);
     const std::vector<HeadChoice> choices = Choose(spec, call, chunk, kv);
     if (call.cancel->load(std::memory_order_relaxed)) return;
-    report.index_ms += index_watch.milliseconds();
-
-    const Stopwatch attention_watch;
+    Mark(Phase::kAttention);
     AttendCovers(spec, call, kv, choices);
-    report.attention_ms += attention_watch.milliseconds();
+    Mark(Phase::kOther);
     if (call.cancel->load(std::memory_order_relaxed)) return;
-    AddToReport(spec, call, chunk, choices, report);
+    AddToReport(spec, call, chunk, choices);
   }
 
   bool AddMass(const DecoderSpec& spec, const MassCall& call) override {
@@ -227,6 +225,19 @@ class CpuBackend final : public Backend {
 
   void Upload(const float* x, int64_t n, Rows y) override { std::copy_n(x, n, Floats(y)); }
 
+  void Mark(Phase phase) override {
+    const double milliseconds = phase_watch_.milliseconds();
+    if (phase_ == Phase::kIndex) report_.index_ms += milliseconds;
+    if (phase_ == Phase::kAttention) report_.attention_ms += milliseconds;
+    phase_ = phase;
+    phase_watch_ = Stopwatch();
+  }
+  // Nothing returns before its work is done.
+  bool Pace() override { return true; }
+  void Collect(PrefillReport& report) override {
+    Mark(Phase::kOther);
+    report.Add(std::exchange(report_, {}));
+  }
   void Wait() override {}
 
  private:
@@ -336,13 +347,13 @@ class CpuBackend final : public Backend {
 
   // Recall as it came out: the kept share of each probe row's attention, by its two log-sum-exps.
   void AddToReport(const DecoderSpec& spec, const SparseCall& call, const ChunkRows& chunk,
-                   const std::vector<HeadChoice>& choices, PrefillReport& report) const {
+                   const std::vector<HeadChoice>& choices) {
     const int64_t probe_rows = std::min(index::kProbeRows, call.rows);
     for (int64_t head = 0; head < spec.heads; ++head) {
       const HeadChoice& choice = choices[static_cast<size_t>(head)];
-      report.dense_pairs += index::CausalArea(chunk.first_position, chunk.rows);
-      report.kept_pairs += choice.pairs;
-      report.guard_pairs += choice.guard_pairs;
+      report_.dense_pairs += index::CausalArea(chunk.first_position, chunk.rows);
+      report_.kept_pairs += choice.pairs;
+      report_.guard_pairs += choice.guard_pairs;
       if (call.outcomes != nullptr) call.outcomes[head] = {choice.pairs, 1};
       if (choice.kind == index::PatternKind::kDense) continue;
       double kept = 0;
@@ -354,16 +365,20 @@ class CpuBackend final : public Backend {
       }
       const double recall = std::min(1.0, kept / static_cast<double>(probe_rows));
       if (call.outcomes != nullptr) call.outcomes[head].recall = recall;
-      report.sparse = true;
-      report.recall_sum += recall;
-      report.recall_count += 1;
-      report.recall_least = std::min(report.recall_least, recall);
+      report_.sparse = true;
+      report_.recall_sum += recall;
+      report_.recall_count += 1;
+      report_.recall_least = std::min(report_.recall_least, recall);
     }
   }
 
   int threads_;
   bool exact_;
   cpu::ThreadPool pool_;
+  // Since the last Collect.
+  PrefillReport report_;
+  Phase phase_ = Phase::kOther;
+  Stopwatch phase_watch_;
   // Of AttendSparse; kept from call to call.
   std::vector<float> columns_, bands_, workspace_, key_means_, dense_lse_;
 };

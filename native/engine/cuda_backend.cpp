@@ -1,6 +1,8 @@
-// The CUDA backend: the one file that knows kernels/cuda. Weights, KV and activations live in
-// device memory; operations are enqueued on one stream, and only Logits and Wait wait for it.
+// The CUDA backend: with cuda_convert.h, all that knows kernels/cuda. Weights, KV and activations
+// live in device memory; operations are enqueued on one stream, and only Logits and Wait wait for
+// it.
 #include <algorithm>
+#include <utility>
 
 #include "cuda/blas_lt.h"
 #include "cuda/chunk_attention.h"
@@ -8,41 +10,15 @@
 #include "cuda/kernels.h"
 #include "cuda/staging.h"
 #include "cuda/step_recording.h"
+#include "cuda/timeline.h"
 #include "cuda/weight_table.h"
 #include "engine/backend.h"
+#include "engine/cuda_convert.h"
 #include "engine/error.h"
-#include "engine/stopwatch.h"
 #include "index/area.h"
 
 namespace longsight {
 namespace {
-
-cuda::DType KernelType(DType type) {
-  switch (type) {
-    case DType::kF32:
-      return cuda::DType::kF32;
-    case DType::kF16:
-      return cuda::DType::kF16;
-    case DType::kBF16:
-      return cuda::DType::kBF16;
-    case DType::kE4M3:
-      return cuda::DType::kE4M3;
-  }
-  throw Error(ErrorCode::kInternal, "a tensor of unknown element type");
-}
-
-void Check(cudaError_t error, const char* doing) {
-  if (error == cudaSuccess) return;
-  cudaGetLastError();  // so that the next launch does not report it again
-  const std::string text =
-      std::string("the GPU failed while ") + doing + ": " + cuda::Describe(error);
-  if (error == cudaErrorMemoryAllocation) throw Error(ErrorCode::kNotEnoughMemory, text);
-  throw Error(cuda::IsSticky(error) ? ErrorCode::kEngineDied : ErrorCode::kInternal, text);
-}
-
-void Check(const cuda::Launched& launched) {
-  Check(static_cast<cudaError_t>(launched.error), launched.what);
-}
 
 class CudaBackend final : public Backend {
  public:
@@ -54,6 +30,7 @@ class CudaBackend final : public Backend {
     ids_ = Hold(kBlockRows * static_cast<int64_t>(sizeof(uint32_t)), "token ids");
     blas_->SetWorkspace(blas_workspace_.get());
     Check(steps_.Prepare(), "making room for recorded steps");
+    timeline_ = std::make_unique<cuda::Timeline>(stream_);
     weights_ = std::make_unique<cuda::WeightTable>(
         [this](int64_t bytes) { return Hold(bytes, "the weights"); }, stream_);
   }
@@ -62,6 +39,7 @@ class CudaBackend final : public Backend {
     cudaSetDevice(device_);
     cudaStreamSynchronize(stream_);
     steps_.Release();
+    timeline_.reset();
     cudaStreamDestroy(stream_);
   }
 
@@ -113,28 +91,13 @@ class CudaBackend final : public Backend {
     const auto matrix = [&](const Tensor& tensor) {
       Check(weights_->TakeMatrix(tensor.data, KernelType(tensor.type), tensor.size()), kTaking);
     };
-    const auto vector = [&](const auto& values) {
-      Check(weights_->Take(values.data(), static_cast<int64_t>(values.size() * sizeof(values[0]))),
-            kTaking);
+    const auto vector = [&](const void* values, int64_t bytes) {
+      Check(weights_->Take(values, bytes), kTaking);
     };
-    const auto linear = [&](const Linear& l) {
-      matrix(l.weight);
-      Check(weights_->TakeBias(l.bias.data(), static_cast<int64_t>(l.bias.size())), kTaking);
+    const auto bias = [&](const std::vector<float>& values) {
+      Check(weights_->TakeBias(values.data(), static_cast<int64_t>(values.size())), kTaking);
     };
-    matrix(model.embedding);
-    for (const LayerWeights& layer : model.layers) {
-      for (const auto* norm :
-           {&layer.attention_norm, &layer.mlp_norm, &layer.query_norm, &layer.key_norm}) {
-        vector(*norm);
-      }
-      for (const Linear* l : {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate,
-                              &layer.up, &layer.down}) {
-        linear(*l);
-      }
-    }
-    vector(model.final_norm);
-    linear(model.head);
-    vector(model.spec.rope.inverse_frequency);
+    VisitWeights(model, {matrix, bias, vector});
     logits_ =
         Hold(kLogitRows * model.spec.vocabulary * static_cast<int64_t>(sizeof(float)), "logits");
     Wait();
@@ -150,8 +113,8 @@ class CudaBackend final : public Backend {
             "embedding a token");
       return;
     }
-    Check(cudaMemcpyAsync(ids_.get(), ids, static_cast<size_t>(rows) * sizeof(uint32_t),
-                          cudaMemcpyHostToDevice, stream_),
+    // Pinned: a copy from other memory would first wait for the device.
+    Check(staged_ids_.Copy(ids_.get(), ids, rows * static_cast<int64_t>(sizeof(uint32_t)), stream_),
           "copying token ids");
     Check(cuda::Embed({On(table.data), reinterpret_cast<const uint32_t*>(ids_.get()), rows,
                        table.shape[1], static_cast<float*>(y.data), stream_}),
@@ -236,7 +199,7 @@ class CudaBackend final : public Backend {
 
   void Attend(const DecoderSpec& spec, const AttentionCall& call) override {
     Use();
-    std::vector<cuda::CachedRun> runs = Runs(spec, call.kv);
+    std::vector<cuda::CachedRun> runs = KernelRuns(spec, call.kv);
     // What the recorded steps will have added.
     if (steps_.recording()) runs.back().tokens += cuda::StepRecording::kSteps - 1;
     cuda::AttentionDecodeParams p{};
@@ -265,8 +228,7 @@ class CudaBackend final : public Backend {
     Check(cuda::AttendChunk(p, widened_.get()));
   }
 
-  void AttendSparse(const DecoderSpec& spec, const SparseCall& call,
-                    PrefillReport& report) override;
+  void AttendSparse(const DecoderSpec& spec, const SparseCall& call) override;
   int64_t sparse_bytes(const DecoderSpec& spec, int64_t rows, int64_t tokens) const override;
   void ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t tokens) override;
 
@@ -295,6 +257,22 @@ class CudaBackend final : public Backend {
   }
   void ForgetSteps() override { steps_.Forget(); }
 
+  void Mark(Phase phase) override {
+    Use();
+    Check(timeline_->Mark(static_cast<int>(phase)), "being timed");
+  }
+  bool Pace() override {
+    Use();
+    Check(timeline_->Pace(), "computing");
+    return false;
+  }
+  void Collect(PrefillReport& report) override {
+    Use();
+    Check(timeline_->Finish(), "computing");
+    report_.index_ms += timeline_->TakeMilliseconds(static_cast<int>(Phase::kIndex));
+    report_.attention_ms += timeline_->TakeMilliseconds(static_cast<int>(Phase::kAttention));
+    report.Add(std::exchange(report_, {}));
+  }
   void Wait() override {
     Use();
     Check(cudaStreamSynchronize(stream_), "computing");
@@ -320,17 +298,6 @@ class CudaBackend final : public Backend {
   // Where the weights that the model has at `host` are on the device.
   const void* On(const void* host) const { return weights_->On(host); }
 
-  static std::vector<cuda::CachedRun> Runs(const DecoderSpec& spec, std::span<const KvRun> runs) {
-    std::vector<cuda::CachedRun> result;
-    for (const KvRun& run : runs) {
-      result.push_back(
-          {{run.keys, run.values, spec.kv_size(), spec.head_size, run.tokens, run.first_position},
-           run.key_scales,
-           run.value_scales});
-    }
-    return result;
-  }
-
   int device_;
   cuda::DeviceInfo info_;
   cuda::StepRecording steps_;
@@ -339,6 +306,10 @@ class CudaBackend final : public Backend {
   // Of all memory below.
   int64_t held_bytes_ = 0;
   BackendMemory attention_workspace_, blas_workspace_, ids_, logits_, widened_;
+  cuda::Staging staged_ids_{kBlockRows * static_cast<int64_t>(sizeof(uint32_t))};
+  // Times, and what sparse heads did, since the last Collect.
+  std::unique_ptr<cuda::Timeline> timeline_;
+  PrefillReport report_;
   std::unique_ptr<cuda::WeightTable> weights_;
   // Of AttendSparse; grows with the context.
   BackendMemory sparse_workspace_;
@@ -364,10 +335,9 @@ void CudaBackend::ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t t
   sparse_workspace_bytes_ = bytes;
 }
 
-void CudaBackend::AttendSparse(const DecoderSpec& spec, const SparseCall& call,
-                               PrefillReport& report) {
+void CudaBackend::AttendSparse(const DecoderSpec& spec, const SparseCall& call) {
   Use();
-  const std::vector<cuda::CachedRun> runs = Runs(spec, call.kv);
+  const std::vector<cuda::CachedRun> runs = KernelRuns(spec, call.kv);
   cuda::SparseChunkParams p{};
   p.shape = SparseShape(spec, call.rows, call.first_position + call.rows);
   ReserveSparse(spec, call.rows, p.shape.tokens);
@@ -385,22 +355,23 @@ void CudaBackend::AttendSparse(const DecoderSpec& spec, const SparseCall& call,
   p.lse = call.lse;
   p.workspace = sparse_workspace_.get();
   p.stream = stream_;
-  const Stopwatch index_watch;
+  Mark(Phase::kIndex);
   Check(cuda::ChooseSparseChunk(p));
-  Wait();
-  report.index_ms += index_watch.milliseconds();
-  const Stopwatch attention_watch;
+  Mark(Phase::kAttention);
   Check(cuda::AttendSparseChunk(p));
-  std::vector<cuda::HeadReport> heads(static_cast<size_t>(spec.heads));
-  Check(cudaMemcpyAsync(heads.data(), cuda::SparseChunkReports(p),
-                        heads.size() * sizeof(cuda::HeadReport), cudaMemcpyDeviceToHost, stream_),
+  Mark(Phase::kOther);
+  const double dense = index::CausalArea(call.first_position, call.rows);
+  const auto read = [this, heads = spec.heads, dense, outcomes = call.outcomes](const auto* data) {
+    const auto* const reports = reinterpret_cast<const cuda::HeadReport*>(data);
+    for (int64_t head = 0; head < heads; ++head) {
+      const cuda::HeadReport& told = reports[head];
+      report_.AddHead(dense, told.pairs, told.guard_pairs, told.recall);
+      if (outcomes != nullptr) outcomes[head] = {told.pairs, told.recall};
+    }
+  };
+  Check(timeline_->Fetch(cuda::SparseChunkReports(p),
+                         spec.heads * static_cast<int64_t>(sizeof(cuda::HeadReport)), read),
         "reporting");
-  Wait();
-  report.attention_ms += attention_watch.milliseconds();
-  for (const cuda::HeadReport& head : heads) {
-    report.AddHead(index::CausalArea(call.first_position, call.rows), head.pairs, head.guard_pairs,
-                   head.recall);
-  }
 }
 
 }  // namespace

@@ -51,6 +51,9 @@ class Decoder {
 
  private:
   struct Chunk;
+  void ForwardChunks(const KvState& base, KvSegment& tail, std::span<const uint32_t> tokens,
+                     Workspace& workspace, const std::atomic<bool>& cancel,
+                     const ForwardProgress& progress, float* logits);
   void ForwardChunk(const Chunk& chunk);
   void RunLayers(const Chunk& chunk);
   void Embed(const Chunk& chunk);

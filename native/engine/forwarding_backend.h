@@ -56,9 +56,8 @@ class ForwardingBackend : public Backend {
   void Attend(const DecoderSpec& spec, const AttentionCall& call) override {
     inner_->Attend(spec, call);
   }
-  void AttendSparse(const DecoderSpec& spec, const SparseCall& call,
-                    PrefillReport& report) override {
-    inner_->AttendSparse(spec, call, report);
+  void AttendSparse(const DecoderSpec& spec, const SparseCall& call) override {
+    inner_->AttendSparse(spec, call);
   }
   void ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t tokens) override {
     inner_->ReserveSparse(spec, rows, tokens);
@@ -70,6 +69,9 @@ class ForwardingBackend : public Backend {
     inner_->Logits(head, x, rows, logits);
   }
   void Upload(const float* x, int64_t n, Rows y) override { inner_->Upload(x, n, y); }
+  void Mark(Phase phase) override { inner_->Mark(phase); }
+  bool Pace() override { return inner_->Pace(); }
+  void Collect(PrefillReport& report) override { inner_->Collect(report); }
   void Wait() override { inner_->Wait(); }
 
  protected:

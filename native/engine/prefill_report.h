@@ -46,6 +46,20 @@ struct PrefillReport {
   double log_likelihood = 0;  // natural, summed over
   int64_t scored_tokens = 0;
 
+  void Add(const PrefillReport& other) {
+    sparse = sparse || other.sparse;
+    dense_pairs += other.dense_pairs;
+    kept_pairs += other.kept_pairs;
+    guard_pairs += other.guard_pairs;
+    recall_sum += other.recall_sum;
+    recall_count += other.recall_count;
+    recall_least = std::min(recall_least, other.recall_least);
+    attention_ms += other.attention_ms;
+    index_ms += other.index_ms;
+    log_likelihood += other.log_likelihood;
+    scored_tokens += other.scored_tokens;
+  }
+
   // One head of one chunk; a recall of 1 over every pair is a dense one's, and no recall to count.
   void AddHead(double dense, double kept, double guard, double recall) {
     dense_pairs += dense;
