@@ -163,6 +163,9 @@ class Backend {
   virtual void ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t tokens) = 0;
   // logits[rows, vocabulary], on the host, = x[rows, hidden] * head^T. Waits.
   virtual void Logits(const Linear& head, ConstRows x, int64_t rows, float* logits) = 0;
+  // The id of the largest of the logits of x[1, hidden], and of equal ones the lowest. Waits.
+  // Throws Error(kInternal) when one is NaN.
+  virtual uint32_t Largest(const Linear& head, ConstRows x) = 0;
   // y[n] = x[n], from the host. Has been read when this returns.
   virtual void Upload(const float* x, int64_t n, Rows y) = 0;
   // mass[head][i] += the row's attention to the keys [ends[i - 1], ends[i]). False: this device

@@ -12,6 +12,7 @@
 #include "engine/block_recall.h"
 #include "engine/error.h"
 #include "engine/line_choice.h"
+#include "engine/sampler.h"
 #include "engine/stopwatch.h"
 #include "engine/system_memory.h"
 #include "index/area.h"
@@ -221,6 +222,12 @@ class CpuBackend final : public Backend {
 
   void Logits(const Linear& head, ConstRows x, int64_t rows, float* logits) override {
     Multiply(head, x, rows, {logits, DType::kF32, head.weight.shape[0]}, Accumulate::kOverwrite);
+  }
+
+  uint32_t Largest(const Linear& head, ConstRows x) override {
+    std::vector<float> logits(static_cast<size_t>(head.weight.shape[0]));
+    Logits(head, x, 1, logits.data());
+    return longsight::Largest(logits);
   }
 
   void Upload(const float* x, int64_t n, Rows y) override { std::copy_n(x, n, Floats(y)); }

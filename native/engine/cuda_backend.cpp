@@ -1,9 +1,10 @@
-// The CUDA backend: with cuda_convert.h, all that knows kernels/cuda. Weights, KV and activations
-// live in device memory; operations are enqueued on one stream, and only Logits and Wait wait for
-// it.
+// The CUDA backend: with cuda_convert.h and cuda_memory.h, all that knows kernels/cuda. Weights, KV
+// and activations live in device memory; operations are enqueued on one stream, and what waits for
+// it says so.
 #include <algorithm>
 #include <utility>
 
+#include "cuda/argmax.h"
 #include "cuda/blas_lt.h"
 #include "cuda/chunk_attention.h"
 #include "cuda/device.h"
@@ -14,7 +15,9 @@
 #include "cuda/weight_table.h"
 #include "engine/backend.h"
 #include "engine/cuda_convert.h"
+#include "engine/cuda_memory.h"
 #include "engine/error.h"
+#include "engine/sampler.h"
 #include "index/area.h"
 
 namespace longsight {
@@ -23,7 +26,7 @@ namespace {
 class CudaBackend final : public Backend {
  public:
   CudaBackend(int device, const cuda::DeviceInfo& info, std::unique_ptr<cuda::BlasLt> blas)
-      : device_(device), info_(info), blas_(std::move(blas)) {
+      : device_(device), info_(info), memory_(device, info.name), blas_(std::move(blas)) {
     Check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
     attention_workspace_ = Hold(cuda::kAttentionWorkspace, "attention's workspace");
     blas_workspace_ = Hold(cuda::BlasLt::kWorkspaceBytes, "cuBLASLt's workspace");
@@ -58,25 +61,9 @@ class CudaBackend final : public Backend {
   }
 
   BackendMemory Allocate(int64_t bytes, const char* purpose) override {
-    Use();
-    BackendMemory memory;
-    const cudaError_t error = cuda::Allocate(device_, bytes, &memory);
-    if (error == cudaErrorMemoryAllocation) {
-      cudaGetLastError();
-      const int64_t free = available_bytes() - held_bytes_;
-      throw Error(ErrorCode::kNotEnoughMemory, info_.name + " gave no " + std::to_string(bytes) +
-                                                   " bytes of memory for " + purpose + "; " +
-                                                   std::to_string(free) + " are free");
-    }
-    Check(error, "taking memory");
-    return memory;
+    return memory_.Allocate(bytes, purpose);
   }
-  int64_t available_bytes() const override {
-    Use();
-    int64_t free = 0;
-    Check(cuda::FreeBytes(&free), "saying what memory is free");
-    return free + held_bytes_;
-  }
+  int64_t available_bytes() const override { return memory_.FreeBytes() + memory_.held_bytes(); }
   int64_t device_bytes() const override { return info_.memory_bytes; }
 
   int64_t TakeWeights(const Model& model) override {
@@ -87,7 +74,7 @@ class CudaBackend final : public Backend {
                       " is not supported on GPUs (multiples of 8 up to " +
                       std::to_string(cuda::kMaxHeadSize) + " are); use device cpu");
     }
-    const int64_t before = held_bytes_;
+    const int64_t before = memory_.held_bytes();
     const auto matrix = [&](const Tensor& tensor) {
       Check(weights_->TakeMatrix(tensor.data, KernelType(tensor.type), tensor.size()), kTaking);
     };
@@ -98,10 +85,11 @@ class CudaBackend final : public Backend {
       Check(weights_->TakeBias(values.data(), static_cast<int64_t>(values.size())), kTaking);
     };
     VisitWeights(model, {matrix, bias, vector});
+    largest_ = Hold(sizeof(uint64_t), "the largest logit");
     logits_ =
         Hold(kLogitRows * model.spec.vocabulary * static_cast<int64_t>(sizeof(float)), "logits");
     Wait();
-    return held_bytes_ - before;
+    return memory_.held_bytes() - before;
   }
 
   void Embed(const Tensor& table, const uint32_t* ids, int64_t rows, Rows y) override {
@@ -245,6 +233,20 @@ class CudaBackend final : public Backend {
     }
   }
 
+  uint32_t Largest(const Linear& head, ConstRows x) override {
+    const int64_t n = head.weight.shape[0];
+    auto* const logits = reinterpret_cast<float*>(logits_.get());
+    Multiply(head, x, 1, {logits, DType::kF32, n}, Accumulate::kOverwrite);
+    Check(cuda::Argmax({logits, n, reinterpret_cast<uint64_t*>(largest_.get()), stream_}),
+          "looking for the largest logit");
+    uint64_t key = 0;
+    Check(cudaMemcpyAsync(&key, largest_.get(), sizeof key, cudaMemcpyDeviceToHost, stream_),
+          "copying a token");
+    Wait();
+    if (key == cuda::kNanKey) ThrowNan();
+    return cuda::ArgmaxId(key);
+  }
+
   void Upload(const float* x, int64_t n, Rows y) override {
     Use();
     cuda::Staging staging;
@@ -285,27 +287,19 @@ class CudaBackend final : public Backend {
   // Rows of logits that are held on the device: one in a generation, more when tokens are scored.
   static constexpr int64_t kLogitRows = 8;
 
-  // The current device belongs to the thread, and calls come from several.
-  void Use() const { Check(cudaSetDevice(device_), "being chosen"); }
-
-  // Memory of the backend itself, for as long as it lives.
-  BackendMemory Hold(int64_t bytes, const char* purpose) {
-    BackendMemory memory = Allocate(bytes, purpose);
-    held_bytes_ += bytes;
-    return memory;
-  }
+  void Use() const { memory_.Use(); }
+  BackendMemory Hold(int64_t bytes, const char* purpose) { return memory_.Hold(bytes, purpose); }
 
   // Where the weights that the model has at `host` are on the device.
   const void* On(const void* host) const { return weights_->On(host); }
 
   int device_;
   cuda::DeviceInfo info_;
+  CudaMemory memory_;
   cuda::StepRecording steps_;
   std::unique_ptr<cuda::BlasLt> blas_;
   cudaStream_t stream_ = nullptr;
-  // Of all memory below.
-  int64_t held_bytes_ = 0;
-  BackendMemory attention_workspace_, blas_workspace_, ids_, logits_, widened_;
+  BackendMemory attention_workspace_, blas_workspace_, ids_, logits_, largest_, widened_;
   cuda::Staging staged_ids_{kBlockRows * static_cast<int64_t>(sizeof(uint32_t))};
   // Times, and what sparse heads did, since the last Collect.
   std::unique_ptr<cuda::Timeline> timeline_;
@@ -328,9 +322,8 @@ void CudaBackend::ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t t
   const int64_t bytes = sparse_bytes(spec, rows, tokens);
   if (bytes <= sparse_workspace_bytes_) return;
   Wait();
-  held_bytes_ -= sparse_workspace_bytes_;
+  memory_.Drop(sparse_workspace_, sparse_workspace_bytes_);
   sparse_workspace_bytes_ = 0;
-  sparse_workspace_.reset();
   sparse_workspace_ = Hold(bytes, "sparse attention's lines");
   sparse_workspace_bytes_ = bytes;
 }

@@ -55,7 +55,7 @@ struct Decoder::Chunk {
   // Tokens done before this chunk, to be reported with its share of the layers.
   int64_t done;
   const ForwardProgress& progress;
-  float* logits;  // or null
+  NextToken next;
 
   int64_t rows() const { return static_cast<int64_t>(tokens.size()); }
   int64_t first_position() const { return tail.first_position() + tail.tokens(); }
@@ -66,9 +66,9 @@ struct Decoder::Chunk {
 
 void Decoder::Forward(const KvState& base, KvSegment& tail, std::span<const uint32_t> tokens,
                       Workspace& workspace, const std::atomic<bool>& cancel,
-                      const ForwardProgress& progress, float* logits) {
+                      const ForwardProgress& progress, const NextToken& next) {
   try {
-    ForwardChunks(base, tail, tokens, workspace, cancel, progress, logits);
+    ForwardChunks(base, tail, tokens, workspace, cancel, progress, next);
   } catch (...) {
     // What is under way uses memory that the caller is about to free, and belongs to no report.
     try {
@@ -83,7 +83,7 @@ void Decoder::Forward(const KvState& base, KvSegment& tail, std::span<const uint
 
 void Decoder::ForwardChunks(const KvState& base, KvSegment& tail, std::span<const uint32_t> tokens,
                             Workspace& workspace, const std::atomic<bool>& cancel,
-                            const ForwardProgress& progress, float* logits) {
+                            const ForwardProgress& progress, const NextToken& next) {
   const auto total = static_cast<int64_t>(tokens.size());
   for (int64_t done = 0; done < total;) {
     const int64_t rows = std::min(workspace.chunk(), total - done);
@@ -96,7 +96,7 @@ void Decoder::ForwardChunks(const KvState& base, KvSegment& tail, std::span<cons
                       cancel,
                       done,
                       progress,
-                      last ? logits : nullptr};
+                      last ? next : NextToken{}};
     ForwardChunk(chunk);
     backend_.Wait();  // what is committed is complete
     tail.Commit(rows);
@@ -106,10 +106,10 @@ void Decoder::ForwardChunks(const KvState& base, KvSegment& tail, std::span<cons
 }
 
 void Decoder::Step(const KvState& base, KvSegment& tail, uint32_t token, Workspace& workspace,
-                   const std::atomic<bool>& cancel, float* logits) {
+                   const std::atomic<bool>& cancel, const NextToken& next) {
   const ForwardProgress silent = [](int64_t) {};
   const std::span<const uint32_t> tokens(&token, 1);
-  const Chunk chunk{base, tail, tokens, tokens, workspace, cancel, 0, silent, logits};
+  const Chunk chunk{base, tail, tokens, tokens, workspace, cancel, 0, silent, next};
   chunk.CheckCancelled();
   // What looks on at every step cannot be recorded.
   if (evidence_ != nullptr || observer_) {
@@ -117,7 +117,7 @@ void Decoder::Step(const KvState& base, KvSegment& tail, uint32_t token, Workspa
   } else {
     backend_.RunStep(token, chunk.first_position(), [&] { RunLayers(chunk); });
   }
-  ComputeLogits(chunk, 0, 1, logits);
+  ComputeNext(chunk);
   backend_.Wait();  // what is committed is complete
   tail.Commit(1);
 }
@@ -125,7 +125,7 @@ void Decoder::Step(const KvState& base, KvSegment& tail, uint32_t token, Workspa
 void Decoder::ForwardChunk(const Chunk& chunk) {
   RunLayers(chunk);
   Score(chunk);
-  if (chunk.logits != nullptr) ComputeLogits(chunk, chunk.rows() - 1, 1, chunk.logits);
+  if (chunk.next.wanted()) ComputeNext(chunk);
 }
 
 void Decoder::RunLayers(const Chunk& chunk) {
@@ -143,7 +143,7 @@ void Decoder::RunLayers(const Chunk& chunk) {
     if (first_row == chunk.rows()) return;
     Attend(chunk, layer, first_row);
     if (paced) backend_.Pace();
-    if (evidence_ != nullptr && chunk.logits != nullptr) AddEvidence(chunk, layer);
+    if (evidence_ != nullptr && chunk.next.wanted()) AddEvidence(chunk, layer);
     FinishLayer(chunk, layer, first_row);
     const bool done = !paced || backend_.Pace();
     chunk.progress(chunk.done + chunk.rows() * (layer + (done ? 1 : 0)) / (layers + 1));
@@ -151,7 +151,7 @@ void Decoder::RunLayers(const Chunk& chunk) {
 }
 
 int64_t Decoder::FirstOutput(const Chunk& chunk) const {
-  const int64_t last = chunk.rows() - (chunk.logits != nullptr ? 1 : 0);
+  const int64_t last = chunk.rows() - (chunk.next.wanted() ? 1 : 0);
   if (settings_ == nullptr || settings_->score_from <= 0) return last;
   return std::clamp<int64_t>(settings_->score_from - 1 - chunk.done, 0, last);
 }
@@ -351,6 +351,16 @@ void Decoder::ComputeLogits(const Chunk& chunk, int64_t first_row, int64_t rows,
   backend_.RmsNorm(space.residual.From(first_row), model_.final_norm, model_.spec.norm_epsilon,
                    rows, space.normed);
   backend_.Logits(model_.head, space.normed, rows, logits);
+}
+
+// From the last row.
+void Decoder::ComputeNext(const Chunk& chunk) {
+  const int64_t row = chunk.rows() - 1;
+  if (chunk.next.logits != nullptr) ComputeLogits(chunk, row, 1, chunk.next.logits);
+  if (chunk.next.largest == nullptr) return;
+  backend_.RmsNorm(chunk.space.residual.From(row), model_.final_norm, model_.spec.norm_epsilon, 1,
+                   chunk.space.normed);
+  *chunk.next.largest = backend_.Largest(model_.head, chunk.space.normed);
 }
 
 // Each row's output against the token that follows it.

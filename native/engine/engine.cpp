@@ -174,7 +174,7 @@ PrefillResult Engine::Prefill(const KvState& base, std::span<const uint32_t> tok
   }
   Decoder decoder(model_, *backend_);
   decoder.SetPrefill(settings, result.report);
-  decoder.Forward(base, *segment, tokens, workspace, cancel, progress, nullptr);
+  decoder.Forward(base, *segment, tokens, workspace, cancel, progress, {});
   result.kv = base.Append(std::move(segment));
   return result;
 }
@@ -192,7 +192,7 @@ PatternScores Engine::TryPatterns(std::span<const uint32_t> tokens, int64_t chun
   Decoder decoder(model_, *backend_);
   decoder.SetObserver(
       [&](int64_t layer, const SparseCall& dense) { search.Observe(layer, dense); });
-  decoder.Forward({}, *segment, tokens, workspace, cancel, progress, nullptr);
+  decoder.Forward({}, *segment, tokens, workspace, cancel, progress, {});
   return search.Finish();
 }
 
@@ -204,7 +204,8 @@ std::vector<float> Engine::Logits(const KvState& base, std::span<const uint32_t>
   Workspace workspace(model_.spec, *backend_, std::min(chunk_tokens, count));
   std::vector<float> logits(static_cast<size_t>(model_.spec.vocabulary));
   Decoder(model_, *backend_)
-      .Forward(base, *segment, tokens, workspace, cancel, [](int64_t) {}, logits.data());
+      .Forward(base, *segment, tokens, workspace, cancel, [](int64_t) {},
+               {.logits = logits.data()});
   return logits;
 }
 
@@ -225,7 +226,14 @@ GenerateResult Engine::Generate(const KvState& base, std::span<const uint32_t> t
   std::shared_ptr<KvSegment> segment =
       NewSegment(base, std::nullopt, capacity, options.chunk_tokens);
   Workspace workspace(model_.spec, *backend_, std::min(options.chunk_tokens, count));
-  std::vector<float> logits(static_cast<size_t>(model_.spec.vocabulary));
+  // The largest logit is found where the logits are; drawing from them takes all of them here.
+  std::vector<float> logits;
+  uint32_t token = 0;
+  NextToken next{.largest = &token};
+  if (!sampler.greedy()) {
+    logits.resize(static_cast<size_t>(model_.spec.vocabulary));
+    next = {.logits = logits.data()};
+  }
   Decoder decoder(model_, *backend_);
   AttentionEvidence evidence(model_.spec, options.evidence_ends, base.token_count());
   if (!options.evidence_ends.empty()) decoder.SetEvidence(evidence);
@@ -236,11 +244,11 @@ GenerateResult Engine::Generate(const KvState& base, std::span<const uint32_t> t
     backend_->ForgetSteps();
     while (static_cast<int64_t>(result.tokens.size()) < max_tokens) {
       if (result.tokens.empty()) {
-        decoder.Forward(base, *segment, tokens, workspace, cancel, [](int64_t) {}, logits.data());
+        decoder.Forward(base, *segment, tokens, workspace, cancel, [](int64_t) {}, next);
       } else {
-        decoder.Step(base, *segment, result.tokens.back(), workspace, cancel, logits.data());
+        decoder.Step(base, *segment, result.tokens.back(), workspace, cancel, next);
       }
-      const uint32_t token = sampler.Sample(logits);
+      if (!sampler.greedy()) token = sampler.Sample(logits);
       if (result.tokens.empty()) {
         result.first_token_ms = watch.milliseconds();
         decode_watch = Stopwatch();

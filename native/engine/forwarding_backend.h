@@ -68,6 +68,7 @@ class ForwardingBackend : public Backend {
   void Logits(const Linear& head, ConstRows x, int64_t rows, float* logits) override {
     inner_->Logits(head, x, rows, logits);
   }
+  uint32_t Largest(const Linear& head, ConstRows x) override { return inner_->Largest(head, x); }
   void Upload(const float* x, int64_t n, Rows y) override { inner_->Upload(x, n, y); }
   void Mark(Phase phase) override { inner_->Mark(phase); }
   bool Pace() override { return inner_->Pace(); }

@@ -135,6 +135,19 @@ class CudaModel {
     const GenerateResult second =
         gpu_->Generate(prefix, Tokens(130, 160), options, kNever, [](uint32_t) {});
     CHECK(first.tokens.size() == 8 && second.tokens.size() == 8);
+    // Found on the device: the first of the largest, where logits that are brought here have it.
+    CHECK(first.tokens[0] == Largest(gpu_->Logits({}, tokens_, 64, kNever)));
+    // Drawn from logits that were brought here: the same seed, the same tokens.
+    options.sampling = {.temperature = 1, .top_p = 0.9, .seed = 11};
+    const auto draw = [&] {
+      return gpu_->Generate({}, tokens_, options, kNever, [](uint32_t) {}).tokens;
+    };
+    CHECK(draw() == draw());
+    options.sampling.seed = 12;
+    const std::vector<uint32_t> other = draw();
+    options.sampling.temperature = 1e-6;  // as good as greedy
+    CHECK(draw()[0] == first.tokens[0] && other.size() == 8);
+    options.sampling = {};
     // What was sampled is what the CPU's logits rank highest, or as good as that.
     const std::vector<float>& exact = After(160).exact;
     const float best = *std::max_element(exact.begin(), exact.end());
