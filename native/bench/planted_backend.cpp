@@ -21,7 +21,7 @@ constexpr uint64_t kLooseEvery = 4096;
 // What a planted line adds to a score, after the attention's own scale. The other keys' noise comes
 // to some tenths of the attention at a million keys, most of it on few: as trained heads spread
 // theirs, and enough that the first budget is spent.
-constexpr double kPeak = 14;
+constexpr double kPeak = 13;
 // No chunk is longer.
 constexpr int64_t kMostChunk = 65536;
 // Radians per token, of the fastest frequency: bands some 16 offsets wide.

@@ -1,4 +1,4 @@
-// The CUDA backend: with cuda_convert.h and cuda_memory.h, all that knows kernels/cuda. Weights, KV
+// The CUDA backend: with the other cuda_* files, all that knows kernels/cuda. Weights, KV
 // and activations live in device memory; operations are enqueued on one stream, and what waits for
 // it says so.
 #include <algorithm>
@@ -15,6 +15,7 @@
 #include "cuda/weight_table.h"
 #include "engine/backend.h"
 #include "engine/cuda_convert.h"
+#include "engine/cuda_evidence.h"
 #include "engine/cuda_memory.h"
 #include "engine/error.h"
 #include "engine/sampler.h"
@@ -34,6 +35,7 @@ class CudaBackend final : public Backend {
     blas_->SetWorkspace(blas_workspace_.get());
     Check(steps_.Prepare(), "making room for recorded steps");
     timeline_ = std::make_unique<cuda::Timeline>(stream_);
+    evidence_ = std::make_unique<CudaEvidence>(memory_, stream_);
     weights_ = std::make_unique<cuda::WeightTable>(
         [this](int64_t bytes) { return Hold(bytes, "the weights"); }, stream_);
   }
@@ -220,6 +222,11 @@ class CudaBackend final : public Backend {
   int64_t sparse_bytes(const DecoderSpec& spec, int64_t rows, int64_t tokens) const override;
   void ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t tokens) override;
 
+  bool AddMass(const DecoderSpec& spec, const MassCall& call) override {
+    evidence_->Add(spec, call);
+    return true;
+  }
+
   void Logits(const Linear& head, ConstRows x, int64_t rows, float* logits) override {
     const int64_t n = head.weight.shape[0];
     for (int64_t row = 0; row < rows; row += kLogitRows) {
@@ -305,6 +312,7 @@ class CudaBackend final : public Backend {
   std::unique_ptr<cuda::Timeline> timeline_;
   PrefillReport report_;
   std::unique_ptr<cuda::WeightTable> weights_;
+  std::unique_ptr<CudaEvidence> evidence_;
   // Of AttendSparse; grows with the context.
   BackendMemory sparse_workspace_;
   int64_t sparse_workspace_bytes_ = 0;

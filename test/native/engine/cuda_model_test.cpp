@@ -52,6 +52,7 @@ class CudaModel {
     for (const double id : golden.at("input_ids").values) {
       tokens_.push_back(static_cast<uint32_t>(id));
     }
+    golden_ = golden.at("logits").values;
   }
 
   void RunAll() {
@@ -61,9 +62,11 @@ class CudaModel {
                 "prompt in chunks of " + std::to_string(chunk));
       }
     }
+    Golden();
     StepByStep();
     ForksAndViews();
     Generates();
+    Evidence();
     Steps(*gpu_, 3 * std::max(kAnyway, worst_rounding_));
     Fp8();
     ShortOfMemory();
@@ -99,6 +102,20 @@ class CudaModel {
     CHECK_WITH(error <= std::max(kAnyway, kTimesRounding * truth.rounding),
                name_ + ", " + how + ", " + std::to_string(count) + " tokens: off by " +
                    std::to_string(error) + ", rounding alone by " + std::to_string(truth.rounding));
+  }
+
+  // Against transformers' own logits, which the file holds at every fourth position.
+  void Golden() {
+    constexpr int64_t kStride = 4;
+    for (int64_t position = 0; position < 160; position += 5 * kStride) {
+      const std::vector<float> logits = gpu_->Logits({}, Tokens(0, position + 1), 64, kNever);
+      const auto first = golden_.begin() + position / kStride * static_cast<int64_t>(logits.size());
+      const std::vector<float> golden(first, first + static_cast<int64_t>(logits.size()));
+      const double error = ErrorOf(logits, golden);
+      CHECK_WITH(error <= std::max(kAnyway, kTimesRounding * After(position + 1).rounding),
+                 name_ + ", position " + std::to_string(position) + ": off from transformers by " +
+                     std::to_string(error));
+    }
   }
 
   // Each token in a segment of its own: the longest list of segments.
@@ -185,6 +202,26 @@ class CudaModel {
     }
   }
 
+  // Where the first token's attention lay, as the CPU tells it.
+  void Evidence() {
+    GenerateOptions options;
+    options.max_tokens = 1;
+    options.chunk_tokens = 64;
+    options.evidence_ends = {4, 20, 20, 77, 100, 120};
+    const auto evidence = [&](Engine& engine) {
+      const KvState prefix = engine.Prefill({}, Tokens(0, 120), 50, kNever, kSilent);
+      return engine.Generate(prefix, Tokens(120, 160), options, kNever, [](uint32_t) {}).evidence;
+    };
+    const EvidenceShares got = evidence(*gpu_), exact = evidence(*cpu_);
+    CHECK(got.shares.size() == exact.shares.size() && got.shares.size() == 6);
+    CHECK(std::abs(got.mass - exact.mass) < 0.02);
+    for (size_t i = 0; i < exact.shares.size(); ++i) {
+      CHECK_WITH(std::abs(got.shares[i] - exact.shares[i]) < 0.03,
+                 name_ + ", evidence of span " + std::to_string(i) + ": " +
+                     std::to_string(got.shares[i]) + ", not " + std::to_string(exact.shares[i]));
+    }
+  }
+
   // Half the memory, and near: e4m3 moves a key by up to a sixteenth. Beside bf16 in one engine.
   void Fp8() {
     if (gpu_->model().spec.head_size % 16 != 0) return;
@@ -237,6 +274,7 @@ class CudaModel {
   std::unique_ptr<Engine> gpu_, cpu_;
   Engine rounding_;
   std::vector<uint32_t> tokens_;
+  std::vector<double> golden_;  // logits
   std::map<int64_t, Truth> truths_;
   double worst_ = 0, worst_rounding_ = 0;
 };
