@@ -1,7 +1,6 @@
 // The CPU backend: the one file that knows kernels/cpu.
 #include <algorithm>
 #include <cmath>
-#include <thread>
 #include <utility>
 
 #include "cpu/isa.h"
@@ -15,11 +14,8 @@
 #include "engine/sampler.h"
 #include "engine/stopwatch.h"
 #include "engine/system_memory.h"
+#include "engine/system_processors.h"
 #include "index/area.h"
-
-#ifdef __linux__
-#include <sched.h>
-#endif
 
 namespace longsight {
 namespace {
@@ -36,16 +32,6 @@ cpu::DType KernelType(DType type) {
       break;
   }
   throw Error(ErrorCode::kInternal, "a tensor of unknown element type");
-}
-
-// The affinity mask knows of taskset and cpusets, which hardware_concurrency does not everywhere.
-int UsableProcessors() {
-#ifdef __linux__
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
-#endif
-  const unsigned count = std::thread::hardware_concurrency();
-  return count == 0 ? 1 : static_cast<int>(count);
 }
 
 // The CPU's activations are fp32.
@@ -356,26 +342,22 @@ class CpuBackend final : public Backend {
   void AddToReport(const DecoderSpec& spec, const SparseCall& call, const ChunkRows& chunk,
                    const std::vector<HeadChoice>& choices) {
     const int64_t probe_rows = std::min(index::kProbeRows, call.rows);
+    const double dense = index::CausalArea(chunk.first_position, chunk.rows);
     for (int64_t head = 0; head < spec.heads; ++head) {
       const HeadChoice& choice = choices[static_cast<size_t>(head)];
-      report_.dense_pairs += index::CausalArea(chunk.first_position, chunk.rows);
-      report_.kept_pairs += choice.pairs;
-      report_.guard_pairs += choice.guard_pairs;
-      if (call.outcomes != nullptr) call.outcomes[head] = {choice.pairs, 1};
-      if (choice.kind == index::PatternKind::kDense) continue;
-      double kept = 0;
-      for (int64_t i = 0; i < probe_rows; ++i) {
-        const int64_t row = call.rows - probe_rows + i;
-        kept +=
-            std::exp(static_cast<double>(call.lse[row * spec.heads + head]) -
-                     static_cast<double>(dense_lse_[static_cast<size_t>(head * probe_rows + i)]));
+      double recall = 1;
+      if (choice.kind != index::PatternKind::kDense) {
+        recall = 0;
+        for (int64_t i = 0; i < probe_rows; ++i) {
+          const int64_t row = call.rows - probe_rows + i;
+          recall +=
+              std::exp(static_cast<double>(call.lse[row * spec.heads + head]) -
+                       static_cast<double>(dense_lse_[static_cast<size_t>(head * probe_rows + i)]));
+        }
+        recall = std::min(1.0, recall / static_cast<double>(probe_rows));
       }
-      const double recall = std::min(1.0, kept / static_cast<double>(probe_rows));
-      if (call.outcomes != nullptr) call.outcomes[head].recall = recall;
-      report_.sparse = true;
-      report_.recall_sum += recall;
-      report_.recall_count += 1;
-      report_.recall_least = std::min(report_.recall_least, recall);
+      report_.AddHead(dense, choice.pairs, choice.guard_pairs, recall);
+      if (call.outcomes != nullptr) call.outcomes[head] = {choice.pairs, recall};
     }
   }
 
