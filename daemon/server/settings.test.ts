@@ -3,7 +3,7 @@ import { readSettings } from "./settings.ts";
 
 describe("the environment's settings", () => {
   it("name the device and what keys and values are kept in", () => {
-    expect(readSettings({}, "/p")).toMatchObject({ device: "auto", kv: "bf16", threads: 0 });
+    expect(readSettings({}, "/p")).toMatchObject({ device: "auto", kv: "auto", threads: 0 });
     const env = { LONGSIGHT_DEVICE: "cuda:1", LONGSIGHT_KV: "fp8" };
     expect(readSettings(env, "/p")).toMatchObject({ device: "cuda:1", kv: "fp8" });
   });
@@ -11,7 +11,7 @@ describe("the environment's settings", () => {
   it.each([
     ["LONGSIGHT_DEVICE", "gpu", /none of auto, cpu, cuda, cuda:N/],
     ["LONGSIGHT_DEVICE", "cuda:x", /none of auto/],
-    ["LONGSIGHT_KV", "int4", /neither bf16 nor fp8/],
+    ["LONGSIGHT_KV", "int4", /none of auto, bf16, fp8/],
   ])("refuse %s=%s", (name, value, message) => {
     expect(() => readSettings({ [name]: value }, "/p")).toThrow(message);
   });

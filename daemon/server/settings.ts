@@ -3,6 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { Failure } from "../failure/failure.ts";
 import { deviceName, type DeviceName } from "../protocol/device.ts";
+import type { KvChoice } from "../engine/engine.ts";
 import { defaultIdleTimes, type IdleTimes } from "./idle-watch.ts";
 
 export interface Settings {
@@ -15,8 +16,8 @@ export interface Settings {
   readonly device: DeviceName;
   /** 0: all cores. */
   readonly threads: number;
-  /** What keys and values are kept in. */
-  readonly kv: "bf16" | "fp8";
+  /** What keys and values may be kept in. */
+  readonly kv: KvChoice;
 }
 
 export function readSettings(env: NodeJS.ProcessEnv, packageRoot: string): Settings {
@@ -50,9 +51,9 @@ function number(env: NodeJS.ProcessEnv, name: string, pattern: RegExp): number |
 }
 
 function kv(text: string | undefined): Settings["kv"] {
-  if (text === undefined || text === "" || text === "bf16") return "bf16";
-  if (text === "fp8") return text;
-  throw new Failure("invalid-argument", `LONGSIGHT_KV=${text} is neither bf16 nor fp8.`);
+  if (text === undefined || text === "") return "auto";
+  if (text === "auto" || text === "bf16" || text === "fp8") return text;
+  throw new Failure("invalid-argument", `LONGSIGHT_KV=${text} is none of auto, bf16, fp8.`);
 }
 
 function device(text: string | undefined): DeviceName {

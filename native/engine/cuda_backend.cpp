@@ -1,62 +1,41 @@
-// The CUDA backend: the one file that knows kernels/cuda. Weights, KV and activations live in
-// device memory; operations are enqueued on one stream, and only Logits and Wait wait for it.
+// The CUDA backend: with the other cuda_* files, all that knows kernels/cuda. Weights, KV
+// and activations live in device memory; operations are enqueued on one stream, and what waits for
+// it says so.
 #include <algorithm>
 #include <utility>
-#include <vector>
 
-#include "cuda/attention_mass.h"
+#include "cuda/argmax.h"
 #include "cuda/blas_lt.h"
 #include "cuda/chunk_attention.h"
 #include "cuda/device.h"
 #include "cuda/kernels.h"
 #include "cuda/staging.h"
 #include "cuda/step_recording.h"
+#include "cuda/timeline.h"
 #include "cuda/weight_table.h"
 #include "engine/backend.h"
+#include "engine/cuda_convert.h"
+#include "engine/cuda_evidence.h"
+#include "engine/cuda_memory.h"
 #include "engine/error.h"
-#include "engine/stopwatch.h"
+#include "engine/sampler.h"
 #include "index/area.h"
 
 namespace longsight {
 namespace {
 
-cuda::DType KernelType(DType type) {
-  switch (type) {
-    case DType::kF32:
-      return cuda::DType::kF32;
-    case DType::kF16:
-      return cuda::DType::kF16;
-    case DType::kBF16:
-      return cuda::DType::kBF16;
-    case DType::kE4M3:
-      return cuda::DType::kE4M3;
-  }
-  throw Error(ErrorCode::kInternal, "a tensor of unknown element type");
-}
-
-void Check(cudaError_t error, const char* doing) {
-  if (error == cudaSuccess) return;
-  cudaGetLastError();  // so that the next launch does not report it again
-  const std::string text =
-      std::string("the GPU failed while ") + doing + ": " + cuda::Describe(error);
-  if (error == cudaErrorMemoryAllocation) throw Error(ErrorCode::kNotEnoughMemory, text);
-  throw Error(cuda::IsSticky(error) ? ErrorCode::kEngineDied : ErrorCode::kInternal, text);
-}
-
-void Check(const cuda::Launched& launched) {
-  Check(static_cast<cudaError_t>(launched.error), launched.what);
-}
-
 class CudaBackend final : public Backend {
  public:
   CudaBackend(int device, const cuda::DeviceInfo& info, std::unique_ptr<cuda::BlasLt> blas)
-      : device_(device), info_(info), blas_(std::move(blas)) {
+      : device_(device), info_(info), memory_(device, info.name), blas_(std::move(blas)) {
     Check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
     attention_workspace_ = Hold(cuda::kAttentionWorkspace, "attention's workspace");
     blas_workspace_ = Hold(cuda::BlasLt::kWorkspaceBytes, "cuBLASLt's workspace");
     ids_ = Hold(kBlockRows * static_cast<int64_t>(sizeof(uint32_t)), "token ids");
     blas_->SetWorkspace(blas_workspace_.get());
     Check(steps_.Prepare(), "making room for recorded steps");
+    timeline_ = std::make_unique<cuda::Timeline>(stream_);
+    evidence_ = std::make_unique<CudaEvidence>(memory_, stream_);
     weights_ = std::make_unique<cuda::WeightTable>(
         [this](int64_t bytes) { return Hold(bytes, "the weights"); }, stream_);
   }
@@ -65,6 +44,7 @@ class CudaBackend final : public Backend {
     cudaSetDevice(device_);
     cudaStreamSynchronize(stream_);
     steps_.Release();
+    timeline_.reset();
     cudaStreamDestroy(stream_);
   }
 
@@ -76,28 +56,16 @@ class CudaBackend final : public Backend {
   int threads() const override { return 1; }
   DType activation_type() const override { return DType::kBF16; }
   int64_t block_rows() const override { return kBlockRows; }
-  int64_t scratch_bytes() const override {
+  int64_t scratch_bytes(const DecoderSpec& spec, DType kv_type) const override {
     return cuda::kAttentionWorkspace + cuda::BlasLt::kWorkspaceBytes +
-           kBlockRows * static_cast<int64_t>(sizeof(uint32_t));
+           kBlockRows * static_cast<int64_t>(sizeof(uint32_t)) +
+           (kv_type == DType::kE4M3 ? cuda::WidenedBytes(spec.kv_heads, spec.head_size) : 0);
   }
 
   BackendMemory Allocate(int64_t bytes, const char* purpose) override {
-    Use();
-    BackendMemory memory;
-    const cudaError_t error = cuda::Allocate(device_, bytes, &memory);
-    if (error == cudaErrorMemoryAllocation) {
-      cudaGetLastError();
-      throw Error(ErrorCode::kNotEnoughMemory, info_.name + " gave no " + std::to_string(bytes) +
-                                                   " bytes of memory for " + purpose + "; " +
-                                                   std::to_string(cuda::FreeBytes()) + " are free");
-    }
-    Check(error, "taking memory");
-    return memory;
+    return memory_.Allocate(bytes, purpose);
   }
-  int64_t available_bytes() const override {
-    Use();
-    return cuda::FreeBytes() + held_bytes_;
-  }
+  int64_t available_bytes() const override { return memory_.FreeBytes() + memory_.held_bytes(); }
   int64_t device_bytes() const override { return info_.memory_bytes; }
 
   int64_t TakeWeights(const Model& model) override {
@@ -108,36 +76,22 @@ class CudaBackend final : public Backend {
                       " is not supported on GPUs (multiples of 8 up to " +
                       std::to_string(cuda::kMaxHeadSize) + " are); use device cpu");
     }
-    const int64_t before = held_bytes_;
+    const int64_t before = memory_.held_bytes();
     const auto matrix = [&](const Tensor& tensor) {
       Check(weights_->TakeMatrix(tensor.data, KernelType(tensor.type), tensor.size()), kTaking);
     };
-    const auto vector = [&](const auto& values) {
-      Check(weights_->Take(values.data(), static_cast<int64_t>(values.size() * sizeof(values[0]))),
-            kTaking);
+    const auto vector = [&](const void* values, int64_t bytes) {
+      Check(weights_->Take(values, bytes), kTaking);
     };
-    const auto linear = [&](const Linear& l) {
-      matrix(l.weight);
-      Check(weights_->TakeBias(l.bias.data(), static_cast<int64_t>(l.bias.size())), kTaking);
+    const auto bias = [&](const std::vector<float>& values) {
+      Check(weights_->TakeBias(values.data(), static_cast<int64_t>(values.size())), kTaking);
     };
-    matrix(model.embedding);
-    for (const LayerWeights& layer : model.layers) {
-      for (const auto* norm :
-           {&layer.attention_norm, &layer.mlp_norm, &layer.query_norm, &layer.key_norm}) {
-        vector(*norm);
-      }
-      for (const Linear* l : {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate,
-                              &layer.up, &layer.down}) {
-        linear(*l);
-      }
-    }
-    vector(model.final_norm);
-    linear(model.head);
-    vector(model.spec.rope.inverse_frequency);
+    VisitWeights(model, {matrix, bias, vector});
+    largest_ = Hold(sizeof(uint64_t), "the largest logit");
     logits_ =
         Hold(kLogitRows * model.spec.vocabulary * static_cast<int64_t>(sizeof(float)), "logits");
     Wait();
-    return held_bytes_ - before;
+    return memory_.held_bytes() - before;
   }
 
   void Embed(const Tensor& table, const uint32_t* ids, int64_t rows, Rows y) override {
@@ -149,8 +103,8 @@ class CudaBackend final : public Backend {
             "embedding a token");
       return;
     }
-    Check(cudaMemcpyAsync(ids_.get(), ids, static_cast<size_t>(rows) * sizeof(uint32_t),
-                          cudaMemcpyHostToDevice, stream_),
+    // Pinned: a copy from other memory would first wait for the device.
+    Check(staged_ids_.Copy(ids_.get(), ids, rows * static_cast<int64_t>(sizeof(uint32_t)), stream_),
           "copying token ids");
     Check(cuda::Embed({On(table.data), reinterpret_cast<const uint32_t*>(ids_.get()), rows,
                        table.shape[1], static_cast<float*>(y.data), stream_}),
@@ -235,7 +189,7 @@ class CudaBackend final : public Backend {
 
   void Attend(const DecoderSpec& spec, const AttentionCall& call) override {
     Use();
-    std::vector<cuda::CachedRun> runs = Runs(spec, call.kv);
+    std::vector<cuda::CachedRun> runs = KernelRuns(spec, call.kv);
     // What the recorded steps will have added.
     if (steps_.recording()) runs.back().tokens += cuda::StepRecording::kSteps - 1;
     cuda::AttentionDecodeParams p{};
@@ -264,12 +218,14 @@ class CudaBackend final : public Backend {
     Check(cuda::AttendChunk(p, widened_.get()));
   }
 
-  void AttendSparse(const DecoderSpec& spec, const SparseCall& call,
-                    PrefillReport& report) override;
+  void AttendSparse(const DecoderSpec& spec, const SparseCall& call) override;
   int64_t sparse_bytes(const DecoderSpec& spec, int64_t rows, int64_t tokens) const override;
   void ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t tokens) override;
 
-  bool AddMass(const DecoderSpec& spec, const MassCall& call) override;
+  bool AddMass(const DecoderSpec& spec, const MassCall& call) override {
+    evidence_->Add(spec, call);
+    return true;
+  }
 
   void Logits(const Linear& head, ConstRows x, int64_t rows, float* logits) override {
     const int64_t n = head.weight.shape[0];
@@ -284,6 +240,20 @@ class CudaBackend final : public Backend {
     }
   }
 
+  uint32_t Largest(const Linear& head, ConstRows x) override {
+    const int64_t n = head.weight.shape[0];
+    auto* const logits = reinterpret_cast<float*>(logits_.get());
+    Multiply(head, x, 1, {logits, DType::kF32, n}, Accumulate::kOverwrite);
+    Check(cuda::Argmax({logits, n, reinterpret_cast<uint64_t*>(largest_.get()), stream_}),
+          "looking for the largest logit");
+    uint64_t key = 0;
+    Check(cudaMemcpyAsync(&key, largest_.get(), sizeof key, cudaMemcpyDeviceToHost, stream_),
+          "copying a token");
+    Wait();
+    if (key == cuda::kNanKey) ThrowNan();
+    return cuda::ArgmaxId(key);
+  }
+
   void Upload(const float* x, int64_t n, Rows y) override {
     Use();
     cuda::Staging staging;
@@ -296,6 +266,22 @@ class CudaBackend final : public Backend {
   }
   void ForgetSteps() override { steps_.Forget(); }
 
+  void Mark(Phase phase) override {
+    Use();
+    Check(timeline_->Mark(static_cast<int>(phase)), "being timed");
+  }
+  bool Pace() override {
+    Use();
+    Check(timeline_->Pace(), "computing");
+    return false;
+  }
+  void Collect(PrefillReport& report) override {
+    Use();
+    Check(timeline_->Finish(), "computing");
+    report_.index_ms += timeline_->TakeMilliseconds(static_cast<int>(Phase::kIndex));
+    report_.attention_ms += timeline_->TakeMilliseconds(static_cast<int>(Phase::kAttention));
+    report.Add(std::exchange(report_, {}));
+  }
   void Wait() override {
     Use();
     Check(cudaStreamSynchronize(stream_), "computing");
@@ -308,45 +294,25 @@ class CudaBackend final : public Backend {
   // Rows of logits that are held on the device: one in a generation, more when tokens are scored.
   static constexpr int64_t kLogitRows = 8;
 
-  // The current device belongs to the thread, and calls come from several.
-  void Use() const { Check(cudaSetDevice(device_), "being chosen"); }
-
-  // Memory of the backend itself, for as long as it lives.
-  BackendMemory Hold(int64_t bytes, const char* purpose) {
-    BackendMemory memory = Allocate(bytes, purpose);
-    held_bytes_ += bytes;
-    return memory;
-  }
+  void Use() const { memory_.Use(); }
+  BackendMemory Hold(int64_t bytes, const char* purpose) { return memory_.Hold(bytes, purpose); }
 
   // Where the weights that the model has at `host` are on the device.
   const void* On(const void* host) const { return weights_->On(host); }
 
-  static std::vector<cuda::CachedRun> Runs(const DecoderSpec& spec, std::span<const KvRun> runs) {
-    std::vector<cuda::CachedRun> result;
-    for (const KvRun& run : runs) {
-      result.push_back(
-          {{run.keys, run.values, spec.kv_size(), spec.head_size, run.tokens, run.first_position},
-           run.key_scales,
-           run.value_scales});
-    }
-    return result;
-  }
-
   int device_;
   cuda::DeviceInfo info_;
+  CudaMemory memory_;
   cuda::StepRecording steps_;
   std::unique_ptr<cuda::BlasLt> blas_;
   cudaStream_t stream_ = nullptr;
-  // Of all memory below.
-  int64_t held_bytes_ = 0;
-  BackendMemory attention_workspace_, blas_workspace_, ids_, logits_, widened_;
+  BackendMemory attention_workspace_, blas_workspace_, ids_, logits_, largest_, widened_;
+  cuda::Staging staged_ids_{kBlockRows * static_cast<int64_t>(sizeof(uint32_t))};
+  // Times, and what sparse heads did, since the last Collect.
+  std::unique_ptr<cuda::Timeline> timeline_;
+  PrefillReport report_;
   std::unique_ptr<cuda::WeightTable> weights_;
-  // Of AddMass: what the spans and runs of its last call were cut into, on the host and in
-  // mass_memory_, behind which come partial sums and the result.
-  std::vector<int64_t> mass_ends_, mass_run_ends_;
-  cuda::MassPieces mass_pieces_;
-  BackendMemory mass_memory_;
-  int64_t mass_bytes_ = 0;
+  std::unique_ptr<CudaEvidence> evidence_;
   // Of AttendSparse; grows with the context.
   BackendMemory sparse_workspace_;
   int64_t sparse_workspace_bytes_ = 0;
@@ -364,17 +330,15 @@ void CudaBackend::ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t t
   const int64_t bytes = sparse_bytes(spec, rows, tokens);
   if (bytes <= sparse_workspace_bytes_) return;
   Wait();
-  held_bytes_ -= sparse_workspace_bytes_;
+  memory_.Drop(sparse_workspace_, sparse_workspace_bytes_);
   sparse_workspace_bytes_ = 0;
-  sparse_workspace_.reset();
   sparse_workspace_ = Hold(bytes, "sparse attention's lines");
   sparse_workspace_bytes_ = bytes;
 }
 
-void CudaBackend::AttendSparse(const DecoderSpec& spec, const SparseCall& call,
-                               PrefillReport& report) {
+void CudaBackend::AttendSparse(const DecoderSpec& spec, const SparseCall& call) {
   Use();
-  const std::vector<cuda::CachedRun> runs = Runs(spec, call.kv);
+  const std::vector<cuda::CachedRun> runs = KernelRuns(spec, call.kv);
   cuda::SparseChunkParams p{};
   p.shape = SparseShape(spec, call.rows, call.first_position + call.rows);
   ReserveSparse(spec, call.rows, p.shape.tokens);
@@ -392,85 +356,23 @@ void CudaBackend::AttendSparse(const DecoderSpec& spec, const SparseCall& call,
   p.lse = call.lse;
   p.workspace = sparse_workspace_.get();
   p.stream = stream_;
-  const Stopwatch index_watch;
+  Mark(Phase::kIndex);
   Check(cuda::ChooseSparseChunk(p));
-  Wait();
-  report.index_ms += index_watch.milliseconds();
-  const Stopwatch attention_watch;
+  Mark(Phase::kAttention);
   Check(cuda::AttendSparseChunk(p));
-  std::vector<cuda::HeadReport> heads(static_cast<size_t>(spec.heads));
-  Check(cudaMemcpyAsync(heads.data(), cuda::SparseChunkReports(p),
-                        heads.size() * sizeof(cuda::HeadReport), cudaMemcpyDeviceToHost, stream_),
+  Mark(Phase::kOther);
+  const double dense = index::CausalArea(call.first_position, call.rows);
+  const auto read = [this, heads = spec.heads, dense, outcomes = call.outcomes](const auto* data) {
+    const auto* const reports = reinterpret_cast<const cuda::HeadReport*>(data);
+    for (int64_t head = 0; head < heads; ++head) {
+      const cuda::HeadReport& told = reports[head];
+      report_.AddHead(dense, told.pairs, told.guard_pairs, told.recall);
+      if (outcomes != nullptr) outcomes[head] = {told.pairs, told.recall};
+    }
+  };
+  Check(timeline_->Fetch(cuda::SparseChunkReports(p),
+                         spec.heads * static_cast<int64_t>(sizeof(cuda::HeadReport)), read),
         "reporting");
-  Wait();
-  report.attention_ms += attention_watch.milliseconds();
-  for (const cuda::HeadReport& head : heads) {
-    report.AddHead(index::CausalArea(call.first_position, call.rows), head.pairs, head.guard_pairs,
-                   head.recall);
-  }
-}
-
-bool CudaBackend::AddMass(const DecoderSpec& spec, const MassCall& call) {
-  Use();
-  if (call.ends.empty()) return true;
-  const std::vector<cuda::CachedRun> runs = Runs(spec, call.kv);
-  std::vector<int64_t> run_ends;
-  // No further than the spans: the last run grows with every token behind them.
-  for (const cuda::CachedRun& run : runs) {
-    run_ends.push_back(std::min(run.first_position + run.tokens, call.ends.back()));
-  }
-  const bool known = std::ranges::equal(call.ends, mass_ends_) && run_ends == mass_run_ends_;
-  if (!known) mass_pieces_ = cuda::MassPieces(call.ends, run_ends);
-  const auto pieces = static_cast<int64_t>(mass_pieces_.pieces.size());
-  const auto spans = static_cast<int64_t>(call.ends.size());
-  const int64_t piece_bytes = pieces * static_cast<int64_t>(sizeof(cuda::MassPiece));
-  const int64_t floats_at = RoundUp(piece_bytes + (spans + 1) * 4, 16);
-  const int64_t bytes = floats_at + spec.heads * (pieces + spans) * 4;
-  if (bytes > mass_bytes_) {
-    Wait();
-    held_bytes_ -= std::exchange(mass_bytes_, 0);
-    mass_memory_.reset();
-    mass_memory_ = Hold(bytes, "the evidence's spans");
-    mass_bytes_ = bytes;
-  }
-  std::byte* const base = mass_memory_.get();
-  if (!known) {
-    constexpr const char* kDoing = "copying the evidence's spans";
-    Check(cudaMemcpyAsync(base, mass_pieces_.pieces.data(), static_cast<size_t>(piece_bytes),
-                          cudaMemcpyHostToDevice, stream_),
-          kDoing);
-    Check(cudaMemcpyAsync(base + piece_bytes, mass_pieces_.first_of_span.data(),
-                          static_cast<size_t>(spans + 1) * 4, cudaMemcpyHostToDevice, stream_),
-          kDoing);
-    mass_ends_.assign(call.ends.begin(), call.ends.end());
-    mass_run_ends_ = std::move(run_ends);
-  }
-  cuda::AttentionMassParams p{};
-  p.q = call.query.data;
-  p.lse = call.lse;
-  p.heads = spec.heads;
-  p.kv_heads = spec.kv_heads;
-  p.head_size = spec.head_size;
-  p.scale = static_cast<float>(spec.attention_scale);
-  p.runs = runs.data();
-  p.run_count = static_cast<int64_t>(runs.size());
-  p.kv_type = KernelType(call.kv[0].type);
-  p.pieces = reinterpret_cast<const cuda::MassPiece*>(base);
-  p.piece_count = pieces;
-  p.host_pieces = mass_pieces_.pieces.data();
-  p.first_of_span = reinterpret_cast<const int32_t*>(base + piece_bytes);
-  p.spans = spans;
-  p.partial = reinterpret_cast<float*>(base + floats_at);
-  p.mass = p.partial + spec.heads * pieces;
-  p.stream = stream_;
-  Check(cuda::AttentionMass(p), "summing attention");
-  std::vector<float> mass(static_cast<size_t>(spec.heads * spans));
-  Check(cudaMemcpyAsync(mass.data(), p.mass, mass.size() * sizeof(float), cudaMemcpyDeviceToHost,
-                        stream_),
-        "copying sums of attention");
-  Wait();
-  for (size_t i = 0; i < mass.size(); ++i) call.mass[i] += mass[i];
-  return true;
 }
 
 }  // namespace

@@ -158,4 +158,28 @@ Model LoadModel(const std::string& model_dir) {
   return model;
 }
 
+void VisitWeights(const Model& model, const WeightVisitor& visit) {
+  const auto vector = [&](const auto& values) {
+    visit.vector(values.data(), static_cast<int64_t>(values.size() * sizeof(values[0])));
+  };
+  const auto linear = [&](const Linear& l) {
+    visit.matrix(l.weight);
+    visit.bias(l.bias);
+  };
+  visit.matrix(model.embedding);
+  for (const LayerWeights& layer : model.layers) {
+    for (const auto* norm :
+         {&layer.attention_norm, &layer.mlp_norm, &layer.query_norm, &layer.key_norm}) {
+      vector(*norm);
+    }
+    for (const Linear* l : {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate,
+                            &layer.up, &layer.down}) {
+      linear(*l);
+    }
+  }
+  vector(model.final_norm);
+  linear(model.head);
+  vector(model.spec.rope.inverse_frequency);
+}
+
 }  // namespace longsight

@@ -1,11 +1,14 @@
 // What the CUDA attention kernels share with the host: tiles, masks, tasks, covers, the probe's
-// runs, areas, and pieces of spans, against the plain definitions. No GPU, no CUDA.
+// runs, areas, pieces of spans, and the order of logits, against the plain definitions. No GPU, no
+// CUDA.
 #include <algorithm>
+#include <limits>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "../kernels/check.h"
+#include "cuda/argmax.h"
 #include "cuda/attention_cover.h"
 #include "cuda/attention_tiles.h"
 #include "cuda/lines_shape.h"
@@ -261,12 +264,32 @@ void Crossings(Random& random) {
   }
 }
 
+// Keys are ordered as logits are, and where those are equal, against their ids.
+void ArgmaxKeys() {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const float tiny = std::numeric_limits<float>::denorm_min();
+  const std::vector<float> ascending = {-kInfinity, -3e38f, -2.0f, -1.0f, -tiny,    0.0f,
+                                        tiny,       1.0f,   2.0f,  3e38f, kInfinity};
+  for (size_t i = 0; i < ascending.size(); ++i) {
+    for (const uint32_t id : {0u, 1u, 200000u, 0xFFFFFFFEu}) {
+      const uint64_t key = cuda::ArgmaxKey(ascending[i], id);
+      Check(key > 0 && key < cuda::kNanKey && cuda::ArgmaxId(key) == id, "a key has its id");
+      Check(cuda::ArgmaxKey(ascending[i], id + 1) < key, "the lowest id wins");
+      if (i > 0) Check(cuda::ArgmaxKey(ascending[i - 1], 0) < key, "the larger logit wins");
+    }
+  }
+  Check(cuda::ArgmaxKey(-0.0f, 7) == cuda::ArgmaxKey(0.0f, 7), "both zeros are equal");
+  Check(cuda::ArgmaxKey(std::numeric_limits<float>::quiet_NaN(), 7) == cuda::kNanKey, "NaN");
+  Check(cuda::ArgmaxKey(-std::numeric_limits<float>::quiet_NaN(), 7) == cuda::kNanKey, "-NaN");
+}
+
 }  // namespace
 }  // namespace longsight::test
 
 int main() {
   using namespace longsight::test;
   Random random;
+  ArgmaxKeys();
   Swizzle();
   Plans();
   Tasks();

@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "engine/engine.h"
+#include "limited_backend.h"
 #include "reference/tensor_reader.h"
 #include "rounding_backend.h"
 
@@ -68,6 +69,7 @@ class CudaModel {
     Evidence();
     Steps(*gpu_, 3 * std::max(kAnyway, worst_rounding_));
     Fp8();
+    ShortOfMemory();
     std::printf("%s: off by up to %.4f of the logits' size; rounding alone: %.4f\n", name_.c_str(),
                 worst_, worst_rounding_);
   }
@@ -150,6 +152,19 @@ class CudaModel {
     const GenerateResult second =
         gpu_->Generate(prefix, Tokens(130, 160), options, kNever, [](uint32_t) {});
     CHECK(first.tokens.size() == 8 && second.tokens.size() == 8);
+    // Found on the device: the first of the largest, where logits that are brought here have it.
+    CHECK(first.tokens[0] == Largest(gpu_->Logits({}, tokens_, 64, kNever)));
+    // Drawn from logits that were brought here: the same seed, the same tokens.
+    options.sampling = {.temperature = 1, .top_p = 0.9, .seed = 11};
+    const auto draw = [&] {
+      return gpu_->Generate({}, tokens_, options, kNever, [](uint32_t) {}).tokens;
+    };
+    CHECK(draw() == draw());
+    options.sampling.seed = 12;
+    const std::vector<uint32_t> other = draw();
+    options.sampling.temperature = 1e-6;  // as good as greedy
+    CHECK(draw()[0] == first.tokens[0] && other.size() == 8);
+    options.sampling = {};
     // What was sampled is what the CPU's logits rank highest, or as good as that.
     const std::vector<float>& exact = After(160).exact;
     const float best = *std::max_element(exact.begin(), exact.end());
@@ -207,17 +222,51 @@ class CudaModel {
     }
   }
 
-  // Half the memory, and near: e4m3 moves a key by up to a sixteenth.
+  // Half the memory, and near: e4m3 moves a key by up to a sixteenth. Beside bf16 in one engine.
   void Fp8() {
     if (gpu_->model().spec.head_size % 16 != 0) return;
-    const auto engine = Engine::Load(dir_, {.device = "cuda:0", .kv = KvType::kFp8});
-    const KvState prefix = engine->Prefill({}, Tokens(0, 100), 32, kNever, kSilent);
+    const KvState wide = gpu_->Prefill({}, Tokens(0, 100), 32, kNever, kSilent);
+    PrefillSettings settings;
+    settings.kv_type = DType::kE4M3;
+    const KvState prefix = gpu_->Prefill({}, Tokens(0, 100), 32, settings, kNever, kSilent).kv;
+    CHECK(wide.type() == DType::kBF16 && prefix.type() == DType::kE4M3);
+    CHECK(prefix.bytes() < wide.bytes() * 5 / 8);
+    // What is behind it is of its type, whatever is asked for.
+    settings.kv_type = DType::kBF16;
+    const KvState longer =
+        gpu_->Prefill(prefix, Tokens(100, 120), 32, settings, kNever, kSilent).kv;
+    CHECK(longer.parts().size() == 2 && longer.parts()[1].segment->layout().type == DType::kE4M3);
     const double error =
-        ErrorOf(engine->Logits(prefix, Tokens(100, 160), 64, kNever), After(160).exact);
+        ErrorOf(gpu_->Logits(longer, Tokens(120, 160), 64, kNever), After(160).exact);
     CHECK_WITH(error <= kFp8Error, name_ + ", fp8: off by " + std::to_string(error));
-    Steps(*engine, kFp8Error + 3 * std::max(kAnyway, worst_rounding_));
-    CHECK(engine->kv_layout().bytes_per_token() < gpu_->kv_layout().bytes_per_token() * 5 / 8);
     std::printf("%s: with fp8 KV off by %.4f\n", name_.c_str(), error);
+    Compare(gpu_->Logits(wide, Tokens(100, 157), 64, kNever), 157, "beside fp8");
+    // Where fp8 is demanded, all is of it.
+    const auto narrow = Engine::Load(dir_, {.device = "cuda:0", .kv = KvType::kFp8});
+    CHECK(narrow->kv_layout().type == DType::kE4M3);
+    Steps(*narrow, kFp8Error + 3 * std::max(kAnyway, worst_rounding_));
+  }
+
+  // With memory for fp8 alone: what is planned fits, and what is before it in the plan does not.
+  void ShortOfMemory() {
+    Limits limits;
+    Engine engine(LoadModel(dir_), std::make_unique<LimitedBackend>(MakeCudaBackend(0), limits),
+                  Precision::kBf16);
+    const std::vector<MemoryPlan> choices = engine.Plan(160, 64);
+    CHECK(choices.size() == (gpu_->model().spec.head_size % 16 == 0 ? 2 : 1));
+    limits.available = choices.back().required_bytes;
+    PrefillSettings settings;
+    for (const MemoryPlan& plan : choices) {
+      settings.kv_type = plan.kv_type;
+      const auto prefill = [&] {
+        return engine.Prefill({}, Tokens(0, 160), plan.chunk_tokens, settings, kNever, kSilent).kv;
+      };
+      if (&plan == &choices.back()) {
+        CHECK(prefill().type() == plan.kv_type);
+      } else {
+        CHECK_ERROR(ErrorCode::kNotEnoughMemory, "160 tokens need", prefill);
+      }
+    }
   }
 
   std::string dir_;
