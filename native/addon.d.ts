@@ -1,5 +1,8 @@
 /** The N-API addon, typed in one place. Loaded only by daemon/engine/native-worker.ts, in the engine's child process. */
 
+/** What keys and values are kept in. */
+export type NativeKvType = "bf16" | "fp8" | "f32";
+
 /** Thrown and rejected errors carry `code`, from daemon/protocol/errors.ts. */
 export interface NativeModel {
   info(): {
@@ -11,6 +14,8 @@ export interface NativeModel {
     vocabularySize: number;
     maxContextTokens: number;
     weightsBytes: number;
+    /** Of a new prefix when nobody asks for another type. */
+    kv: NativeKvType;
     kvBytesPerToken: number;
     device: string;
     deviceName: string;
@@ -19,17 +24,26 @@ export interface NativeModel {
     threads: number;
     endTokenIds: number[];
   };
-  /** Bytes; see MemoryPlan in daemon/engine/engine.ts. `availableBytes` is what the machine has free now. */
+  /**
+   * Ways to have a context of which the first `heldTokens` are held already, the best first and each with less memory than those
+   * before; see MemoryPlan in daemon/engine/engine.ts. `availableBytes` is what the machine has free now.
+   */
   plan(
     contextTokens: number,
+    /** The longest chunk to plan for. */
     chunkTokens: number,
+    heldTokens: number,
+    /** Of the held KV; empty: whatever a new prefix may have. */
+    kv: NativeKvType | "",
   ): {
+    kv: NativeKvType;
+    chunkTokens: number;
     weightsBytes: number;
     kvBytes: number;
     workspaceBytes: number;
     requiredBytes: number;
     availableBytes: number;
-  };
+  }[];
   /** An empty KV state. */
   emptyKv(): NativeKv;
   /**
@@ -50,6 +64,8 @@ export interface NativeModel {
       recallFloor: number;
       /** 0: off. Else the report tells how likely tokens[scoreFrom] and the following ones are, given those before them. */
       scoreFrom: number;
+      /** Of the KV of a new prefix; empty: the first that `plan` names. What has a base is of the base's type. */
+      kv: NativeKvType | "";
     },
   ): Promise<{
     kv: NativeKv;
@@ -145,6 +161,10 @@ export interface NativeModel {
 
 export interface NativeKv {
   readonly tokenCount: number;
+  /** Empty once it has been released. */
+  readonly type: NativeKvType | "";
+  /** That its tokens take. */
+  readonly bytes: number;
   /** The first `tokenCount` tokens, sharing segments. */
   view(tokenCount: number): NativeKv;
   /** Frees this handle now; segments live while any handle uses them. */
@@ -152,14 +172,14 @@ export interface NativeKv {
 }
 
 export interface Addon {
-  /** `precision`: "bf16" (KV in bf16, activations may be rounded for bf16 dot products) or "f32" (exact, for tests). */
+  /** `precision`: "f32" (exact, for tests), or what KV may be kept in; activations may then be rounded for bf16 dot products. */
   loadModel(
     modelDir: string,
-    /** `fp8`: as bf16, but keys and values in fp8, on a GPU. */
+    /** `fp8`: on a GPU only. `auto`: bf16, and on a GPU fp8 for who asks for it. */
     options: {
       device: string;
       threads: number;
-      precision: "bf16" | "fp8" | "f32";
+      precision: "auto" | "bf16" | "fp8" | "f32";
       /** Of the linear layers; default "bf16". `fp8`: half the memory, on a GPU. */
       weights?: "bf16" | "fp8";
     },

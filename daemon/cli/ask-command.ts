@@ -4,7 +4,14 @@ import type { DaemonClient } from "./daemon-client.ts";
 import type { AskArguments } from "./arguments.ts";
 import { interruptible } from "./interruptible.ts";
 import { createProgressView } from "./progress-view.ts";
-import { renderCitations, renderContext, renderEvidence, renderTimings, renderUnread } from "./render-answer.ts";
+import {
+  renderCitations,
+  renderContext,
+  renderEvidence,
+  renderReduced,
+  renderTimings,
+  renderUnread,
+} from "./render-answer.ts";
 import { readTarget } from "./target.ts";
 
 export async function askCommand(client: DaemonClient, args: AskArguments, question: string): Promise<void> {
@@ -45,7 +52,9 @@ export async function askOnce(
     if (!args.json) {
       process.stdout.write(`${record.answer.slice(written.length).trimEnd()}\n`);
       process.stdout.write(`${renderCitations(record)}${renderUnread(record)}`);
-      process.stderr.write(`${renderEvidence(record)}${renderContext(record.context)}${renderTimings(record)}`);
+      process.stderr.write(
+        `${renderEvidence(record)}${renderContext(record.context)}${renderTimings(record)}${renderReduced(record)}`,
+      );
     }
     return record;
   } finally {

@@ -66,8 +66,10 @@ Environment:
   LONGSIGHT_RUNTIME_DIR          private folder of socket and log (default $XDG_RUNTIME_DIR/longsight)
   LONGSIGHT_CACHE_DIR            token cache and summaries (default $XDG_CACHE_HOME/longsight or ~/.cache/longsight)
   LONGSIGHT_DEVICE               auto, cpu, cuda or cuda:N; read when the daemon starts
-  LONGSIGHT_KV                   bf16 (default), or fp8 for half the memory on a GPU; read when the daemon starts
-  LONGSIGHT_WEIGHTS              bf16 (default), or fp8 for linear layers of half the size on a GPU; read when the daemon starts
+  LONGSIGHT_KV                   bf16, fp8 (half the memory, on a GPU), or auto (default): bf16 while it fits; read when the
+                                 daemon starts
+  LONGSIGHT_WEIGHTS              bf16 (default), or fp8 (half the size of linear layers, on a GPU); read when the daemon
+                                 starts
   LONGSIGHT_THREADS              threads of the engine; read when the daemon starts
   LONGSIGHT_IDLE_FREE_SECONDS    idle time after which the model's memory is freed (default 600)
   LONGSIGHT_IDLE_EXIT_SECONDS    idle time after which the daemon ends (default 1800)

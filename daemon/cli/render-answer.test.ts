@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { AskRecord } from "../protocol/ask.ts";
 import type { LeftOut } from "../protocol/context.ts";
-import { renderCitations, renderEvidence, renderPrefill, renderUnread } from "./render-answer.ts";
+import { renderCitations, renderEvidence, renderPrefill, renderReduced, renderUnread } from "./render-answer.ts";
 
 const citation = { path: "a.ts", line: 3, verified: true, stale: false, quote: "function a() {" };
 
@@ -13,7 +13,14 @@ function record(citations: AskRecord["citations"], leftOut: readonly LeftOut[]):
     timings: { promptTokens: 9, cachedTokens: 0, prefillMs: 1, firstTokenMs: 1, tokensPerSecond: 0 },
     peakMemoryBytes: 0,
     mode: "dense",
-    prefill: { recall: { mean: 1, least: 1 }, sparsity: 0, guardShare: 0 },
+    prefill: {
+      recall: { mean: 1, least: 1 },
+      sparsity: 0,
+      guardShare: 0,
+      kv: "bf16",
+      chunkTokens: 32_768,
+      reduced: false,
+    },
     stopReason: "end-token",
     model: "/m",
   };
@@ -32,12 +39,22 @@ describe("what stands below an answer", () => {
 
   test("a sparse prefill tells what it kept; a dense one keeps all", () => {
     const recall = { mean: 0.98123, least: 0.95 };
-    expect(renderPrefill({ mode: "sparse", prefill: { recall, sparsity: 0.912, guardShare: 0.014 } })).toBe(
-      "sparse prefill: 91.2 % skipped, recall 0.981 (least 0.950), 1.4 % added by the guard",
-    );
+    const dense = record([], []);
     expect(
-      renderPrefill({ mode: "dense", prefill: { recall: { mean: 1, least: 1 }, sparsity: 0, guardShare: 0 } }),
-    ).toBe("dense prefill");
+      renderPrefill({ mode: "sparse", prefill: { ...dense.prefill, recall, sparsity: 0.912, guardShare: 0.014 } }),
+    ).toBe("sparse prefill: 91.2 % skipped, recall 0.981 (least 0.950), 1.4 % added by the guard");
+    expect(renderPrefill(dense)).toBe("dense prefill");
+  });
+
+  test("that memory was short, with the answer whose context it cost something, and with no other", () => {
+    const whole = record([], []);
+    const reduced = { ...whole, prefill: { ...whole.prefill, chunkTokens: 8192, reduced: true } };
+    expect(renderReduced(whole)).toBe("");
+    expect(renderReduced(reduced)).toBe(
+      "[memory is short: the context was read in chunks of 8,192 tokens, which takes longer]\n",
+    );
+    expect(renderReduced({ ...reduced, prefill: { ...reduced.prefill, kv: "fp8" } })).toMatch(/kept in fp8, .* 8,192/);
+    expect(renderReduced({ ...reduced, timings: { ...whole.timings, prefillMs: 0 } })).toBe("");
   });
 
   test("where the attention lay, when it was asked for; a hostile name as text", () => {

@@ -52,6 +52,14 @@ export function renderPrefill({ mode, prefill }: Pick<AskRecord, "mode" | "prefi
   return `sparse prefill: ${(100 * sparsity).toFixed(1)} % skipped, ${kept}${guard}`;
 }
 
+/** One line when the context was just computed in less than the best way, for lack of memory. Empty otherwise. */
+export function renderReduced({ prefill, timings }: Pick<AskRecord, "prefill" | "timings">): string {
+  if (!prefill.reduced || timings.prefillMs === 0) return "";
+  const kept = prefill.kv === "fp8" ? "keys and values are kept in fp8, which is half as large and coarser" : "";
+  const chunks = `the context was read in chunks of ${count(prefill.chunkTokens)} tokens`;
+  return `[memory is short: ${kept === "" ? `${chunks}, which takes longer` : `${kept}; ${chunks}`}]\n`;
+}
+
 /** The files on which the answer's attention lay: a second opinion beside the citations. Empty when nobody asked. */
 export function renderEvidence({ evidence }: AskRecord): string {
   if (evidence === undefined) return "";

@@ -1,5 +1,5 @@
 /** `longsight status`: never starts a daemon. */
-import type { StatusResult } from "../protocol/status.ts";
+import type { SessionStatus, StatusResult } from "../protocol/status.ts";
 import { connectIfRunning } from "../socket/connect-or-spawn.ts";
 import { DaemonClient } from "./daemon-client.ts";
 import { daemonPlace } from "./place.ts";
@@ -26,12 +26,16 @@ function render(status: StatusResult): string {
     `engine    ${renderEngine(status)}`,
     ...status.sessions.map(
       (session) =>
-        `context   ${session.repository}: ${count(session.heldTokens)} tokens held (${mebibytes(session.heldBytes)}), ` +
+        `context   ${session.repository}: ${count(session.heldTokens)} tokens held (${mebibytes(session.heldBytes)}${renderKv(session)}), ` +
         `of ${count(session.contextTokens)}, ${count(session.files)} files${renderChanged(session.changedFiles)}; ` +
         `used ${duration(session.lastUsedMsAgo)} ago`,
     ),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+function renderKv({ kv, chunkTokens }: SessionStatus): string {
+  return kv === null || chunkTokens === null ? "" : ` in ${kv}, read in chunks of ${count(chunkTokens)}`;
 }
 
 function renderChanged(changedFiles: number): string {
@@ -45,8 +49,12 @@ function renderEngine({ engine }: StatusResult): string {
     case "starting":
       return `loading ${engine.model}`;
     case "ready":
-      return `${engine.model} (${engine.architecture}) on ${renderDevice(engine)}, peak ${mebibytes(engine.peakMemoryBytes)}`;
+      return `${engine.model} (${engine.architecture}) on ${renderDevice(engine)}, peak ${mebibytes(engine.peakMemoryBytes)}${renderRestart(engine.lastDeath)}`;
   }
+}
+
+function renderRestart(lastDeath: string | null): string {
+  return lastDeath === null ? "" : `; started again after one died (${lastDeath})`;
 }
 
 function renderDevice(engine: Extract<StatusResult["engine"], { state: "ready" }>): string {

@@ -4,6 +4,12 @@
  */
 
 import type { DeviceName } from "../protocol/device.ts";
+import type { KvType } from "../protocol/prefill.ts";
+
+/** `auto`: bf16, or fp8 when who prefills asks for it and the device has it. */
+export type KvChoice = "auto" | KvType;
+/** What the weights of linear layers are kept in; fp8 on a GPU only. */
+export type WeightType = "bf16" | "fp8";
 
 /** What a loaded model is. Sizes in bytes, lengths in tokens. */
 export interface ModelInfo {
@@ -17,6 +23,8 @@ export interface ModelInfo {
   /** Longest context the model's config allows. */
   readonly maxContextTokens: number;
   readonly weightsBytes: number;
+  /** What a new prefix is kept in when nobody asks for another type. */
+  readonly kv: KvType;
   readonly kvBytesPerToken: number;
   /** "cpu" or "cuda:N". */
   readonly device: string;
@@ -31,22 +39,28 @@ export interface ModelInfo {
   readonly endTokenIds: readonly number[];
 }
 
-/** Made before the work; the work is refused when `requiredBytes > availableBytes`. */
+/**
+ * A way to have a context, made before the work; the work is refused when `requiredBytes > availableBytes`. Weights stand on both
+ * sides.
+ */
 export interface MemoryPlan {
-  readonly contextTokens: number;
+  readonly kv: KvType;
   readonly chunkTokens: number;
   readonly weightsBytes: number;
+  /** Of the tokens that are not held yet. */
   readonly kvBytes: number;
   readonly workspaceBytes: number;
   readonly requiredBytes: number;
   readonly availableBytes: number;
-  readonly fits: boolean;
 }
 
 /** A KV state in the engine: an immutable list of segments. Opaque; freed by `release`. */
 export interface KvState {
   readonly id: number;
   readonly tokenCount: number;
+  readonly type: KvType;
+  /** That its tokens take, though it may share them. */
+  readonly sizeBytes: number;
 }
 
 export interface PrefillSettings {
@@ -164,12 +178,22 @@ export interface EngineMemory {
 
 /** Every method rejects with an EngineError whose `code` is from the catalogue (daemon/protocol/errors.ts). */
 export interface Engine {
-  /** `kv`, `weights`: what keys and values, and linear layers, are kept in; fp8 takes half the memory, on a GPU only. */
+  /** `kv`: what keys and values may be kept in; fp8 takes half the memory, on a GPU only. Default: `auto`. */
   load(
     modelDir: string,
-    options: { device: DeviceName; threads?: number; kv?: "bf16" | "fp8"; weights?: "bf16" | "fp8" },
+    options: { device: DeviceName; threads?: number; kv?: KvChoice; weights?: WeightType },
   ): Promise<ModelInfo>;
-  plan(contextTokens: number, chunkTokens: number): Promise<MemoryPlan>;
+  /**
+   * Ways to have a context, the best first and each with less memory than those before; never empty. Chunks are at most
+   * `chunkTokens`.
+   *
+   * @param held what of it is held already; it keeps its type
+   */
+  plan(
+    contextTokens: number,
+    chunkTokens: number,
+    held?: { readonly tokens: number; readonly kv: KvType },
+  ): Promise<readonly MemoryPlan[]>;
   /**
    * Appends `tokens` to `base` (null: empty) as a new immutable segment. `base` stays valid and is not copied. Rejects with
    * `invalid-argument` when the pattern file does not fit the model.
@@ -179,6 +203,8 @@ export interface Engine {
     tokens: Uint32Array,
     options: {
       chunkTokens: number;
+      /** Of a new prefix; default: the first that `plan` names. What has a base is of the base's type. */
+      kv?: KvType;
       settings: PrefillSettings;
       signal: AbortSignal;
       onProgress: (progress: PrefillProgress) => void;

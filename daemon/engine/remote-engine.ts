@@ -1,4 +1,5 @@
 /** The engine interface spoken over a channel: numbers the calls, carries cancellation, and settles every call. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { Failure, isErrorCode } from "../failure/failure.ts";
 import type {
   Engine,
@@ -25,12 +26,17 @@ interface CallOptions {
   onToken?: PendingCall["onToken"];
 }
 
+/** A process that is killed within the driver may take its time to go; who waits for an answer need not. */
+const mostDyingMs = 10_000;
+
 export class RemoteEngine implements Engine {
   readonly #channel: EngineChannel;
   readonly #pending = new Map<number, PendingCall>();
   readonly #diedListeners: ((reason: string) => void)[] = [];
   #nextCall = 1;
   #ended: Failure | null = null;
+  /** Why the process is being ended, when it said that its device has failed. */
+  #deviceFailure: string | null = null;
   #disposing = false;
 
   constructor(channel: EngineChannel) {
@@ -44,12 +50,16 @@ export class RemoteEngine implements Engine {
   }
 
   async load(modelDir: string, options: Parameters<Engine["load"]>[1]): Promise<ModelInfo> {
-    const { device, threads = 0, kv: precision = "bf16", weights = "bf16" } = options;
+    const { device, threads = 0, kv: precision = "auto", weights = "bf16" } = options;
     return this.#call("load", { modelDir, device, threads, precision, weights });
   }
 
-  async plan(contextTokens: number, chunkTokens: number): Promise<MemoryPlan> {
-    return this.#call("plan", { contextTokens, chunkTokens });
+  async plan(
+    contextTokens: number,
+    chunkTokens: number,
+    held?: Parameters<Engine["plan"]>[2],
+  ): Promise<readonly MemoryPlan[]> {
+    return this.#call("plan", { contextTokens, chunkTokens, heldTokens: held?.tokens ?? 0, kv: held?.kv ?? null });
   }
 
   async prefill(
@@ -57,9 +67,10 @@ export class RemoteEngine implements Engine {
     tokens: Uint32Array,
     options: Parameters<Engine["prefill"]>[2],
   ): Promise<Prefilled> {
+    const { chunkTokens, kv = null, settings } = options;
     return this.#call(
       "prefill",
-      { base: base?.id ?? null, tokens, chunkTokens: options.chunkTokens, settings: options.settings },
+      { base: base?.id ?? null, tokens, chunkTokens, kv, settings },
       {
         signal: options.signal,
         onProgress: (processedTokens, totalTokens) => {
@@ -150,7 +161,8 @@ export class RemoteEngine implements Engine {
         pending.resolve(message.value);
         return;
       case "error":
-        pending.reject(new Failure(isErrorCode(message.code) ? message.code : "internal", message.message));
+        if (message.code === "engine-died") void this.#endWith(message.message);
+        else pending.reject(new Failure(isErrorCode(message.code) ? message.code : "internal", message.message));
         return;
       case "progress":
         pending.onProgress?.(message.processedTokens, message.totalTokens);
@@ -160,10 +172,18 @@ export class RemoteEngine implements Engine {
     }
   }
 
+  /** A GPU that failed serves this process no more. Calls are settled once it is gone, so that the next engine finds the GPU free. */
+  async #endWith(deviceFailure: string): Promise<void> {
+    this.#deviceFailure ??= deviceFailure;
+    await Promise.race([this.#channel.close(), sleep(mostDyingMs)]);
+    this.#closed(deviceFailure);
+  }
+
   #closed(reason: string): void {
-    if (this.#disposing) return;
-    this.#end(new Failure("engine-died", `The engine's process ended unexpectedly (${reason}).`));
-    for (const listener of this.#diedListeners) listener(reason);
+    if (this.#disposing || this.#ended) return;
+    const said = this.#deviceFailure;
+    this.#end(new Failure("engine-died", said ?? `The engine's process ended unexpectedly (${reason}).`));
+    for (const listener of this.#diedListeners) listener(said ?? reason);
   }
 
   #end(failure: Failure): void {

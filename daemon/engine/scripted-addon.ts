@@ -3,7 +3,7 @@
  * wrong prefix shows in its answers, and its speed, its answers and its failures are scripted.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Addon, NativeKv, NativeModel } from "../../native/addon.d.ts";
+import type { Addon, NativeKv, NativeKvType, NativeModel } from "../../native/addon.d.ts";
 
 export interface Script {
   /** Milliseconds per 2,048 tokens of a prefill. */
@@ -16,9 +16,16 @@ export interface Script {
   readonly evidence?: (ends: Uint32Array) => readonly number[];
   readonly endTokenIds: readonly number[];
   readonly maxContextTokens: number;
+  /** In bf16; fp8 takes half of it. */
   readonly kvBytesPerToken: number;
+  /** What a new prefix may be kept in, the best first. */
+  readonly kvTypes: readonly ("bf16" | "fp8")[];
+  /** Per token of a chunk. */
+  readonly workspaceBytesPerToken: number;
   /** What the machine has, for memory plans. */
   readonly totalBytes: number;
+  /** What another process has taken of it, which no plan sees: a prefill that then lacks it fails. Default: nothing. */
+  readonly takenBytes?: () => number;
   /** Thrown by loadModel when set. */
   readonly loadFailure?: { readonly code: string; readonly message: string };
 }
@@ -30,6 +37,8 @@ export const defaultScript: Script = {
   endTokenIds: [],
   maxContextTokens: 1_048_576,
   kvBytesPerToken: 1024,
+  kvTypes: ["bf16"],
+  workspaceBytesPerToken: 0,
   totalBytes: 4 * 1024 ** 3,
 };
 
@@ -39,7 +48,7 @@ export interface ScriptedWork {
   prefillCalls: number;
   generateCalls: number;
   liveStates: number;
-  liveTokens: number;
+  liveBytes: number;
 }
 
 export function scriptedAddon(script: Script, work: ScriptedWork = newWork()): Addon {
@@ -55,7 +64,7 @@ export function scriptedAddon(script: Script, work: ScriptedWork = newWork()): A
 }
 
 export function newWork(): ScriptedWork {
-  return { prefilledTokens: 0, prefillCalls: 0, generateCalls: 0, liveStates: 0, liveTokens: 0 };
+  return { prefilledTokens: 0, prefillCalls: 0, generateCalls: 0, liveStates: 0, liveBytes: 0 };
 }
 
 /** Between two reports of progress; a real chunk reports layer by layer. */
@@ -78,24 +87,34 @@ const denseReport = {
 /** Handles share nothing here; the real engine's share segments, which callers cannot see. */
 const tokensOf = new WeakMap<NativeKv, Uint32Array>();
 
+/** Chunks are halved down to this, as the real engine's are. */
+const leastChunk = 8192;
+
 function scriptedModel(script: Script, threads: number, work: ScriptedWork): NativeModel {
-  const makeKv = (tokens: Uint32Array): NativeKv => {
+  const [firstType = "bf16"] = script.kvTypes;
+  const bytesOf = (tokens: number, type: NativeKvType): number =>
+    type === "fp8" ? (tokens * script.kvBytesPerToken) / 2 : tokens * script.kvBytesPerToken;
+  const makeKv = (tokens: Uint32Array, type: NativeKvType): NativeKv => {
+    const bytes = bytesOf(tokens.length, type);
     work.liveStates += 1;
-    work.liveTokens += tokens.length;
+    work.liveBytes += bytes;
     let live = true;
     const kv: NativeKv = {
       tokenCount: tokens.length,
-      view: (tokenCount) => makeKv(tokens.slice(0, tokenCount)),
+      type,
+      bytes,
+      view: (tokenCount) => makeKv(tokens.slice(0, tokenCount), type),
       release: () => {
         if (!live) return;
         live = false;
         work.liveStates -= 1;
-        work.liveTokens -= tokens.length;
+        work.liveBytes -= bytes;
       },
     };
     tokensOf.set(kv, tokens);
     return kv;
   };
+  const typeOf = (kv: NativeKv): NativeKvType => (kv.type === "" ? firstType : kv.type);
   const read = (kv: NativeKv): Uint32Array => tokensOf.get(kv) ?? new Uint32Array();
 
   return {
@@ -107,6 +126,7 @@ function scriptedModel(script: Script, threads: number, work: ScriptedWork): Nat
       vocabularySize: 1 << 20,
       maxContextTokens: script.maxContextTokens,
       weightsBytes: 0,
+      kv: firstType,
       kvBytesPerToken: script.kvBytesPerToken,
       device: "cpu",
       deviceName: "",
@@ -115,16 +135,38 @@ function scriptedModel(script: Script, threads: number, work: ScriptedWork): Nat
       threads,
       endTokenIds: [...script.endTokenIds],
     }),
-    plan: (contextTokens) => ({
-      weightsBytes: 0,
-      kvBytes: contextTokens * script.kvBytesPerToken,
-      workspaceBytes: 0,
-      requiredBytes: contextTokens * script.kvBytesPerToken,
-      availableBytes: script.totalBytes - work.liveTokens * script.kvBytesPerToken,
-    }),
-    emptyKv: () => makeKv(new Uint32Array()),
-    prefill: async (base, tokens, chunkTokens, cancel, onProgress) => {
+    plan: (contextTokens, chunkTokens, heldTokens, heldType) => {
+      const choices: ReturnType<NativeModel["plan"]> = [];
+      for (const kv of heldType === "" ? script.kvTypes : [heldType]) {
+        for (let chunk = chunkTokens; chunk === chunkTokens || chunk >= leastChunk; chunk /= 2) {
+          const kvBytes = bytesOf(contextTokens - heldTokens, kv);
+          const workspaceBytes = Math.min(chunk, contextTokens - heldTokens) * script.workspaceBytesPerToken;
+          const requiredBytes = kvBytes + workspaceBytes;
+          const availableBytes = script.totalBytes - work.liveBytes;
+          const last = choices.at(-1);
+          if (last && last.requiredBytes <= requiredBytes) continue;
+          choices.push({
+            kv,
+            chunkTokens: chunk,
+            weightsBytes: 0,
+            kvBytes,
+            workspaceBytes,
+            requiredBytes,
+            availableBytes,
+          });
+        }
+      }
+      return choices;
+    },
+    emptyKv: () => makeKv(new Uint32Array(), firstType),
+    prefill: async (base, tokens, chunkTokens, cancel, onProgress, settings) => {
       work.prefillCalls += 1;
+      const type = base.tokenCount > 0 ? typeOf(base) : settings.kv === "" ? firstType : settings.kv;
+      const needed =
+        bytesOf(tokens.length, type) + Math.min(chunkTokens, tokens.length) * script.workspaceBytesPerToken;
+      if (script.takenBytes && needed > script.totalBytes - work.liveBytes - script.takenBytes()) {
+        throw Object.assign(new Error("the device gave no memory for the KV cache"), { code: "not-enough-memory" });
+      }
       for (let done = 0; done < tokens.length;) {
         if (script.stepMs > 0) await sleep(script.stepMs);
         if (Atomics.load(cancel, 0) !== 0) throw Object.assign(new Error("cancelled"), { code: "cancelled" });
@@ -133,7 +175,7 @@ function scriptedModel(script: Script, threads: number, work: ScriptedWork): Nat
         work.prefilledTokens += step;
         onProgress(done, tokens.length);
       }
-      return { kv: makeKv(concatenate(read(base), tokens)), report: denseReport };
+      return { kv: makeKv(concatenate(read(base), tokens), type), report: denseReport };
     },
     // No attention, so nothing to try.
     tryPatterns: () => Promise.resolve({ layers: [], chunks: 0, rows: 0, candidates: [] }),
@@ -153,7 +195,7 @@ function scriptedModel(script: Script, threads: number, work: ScriptedWork): Nat
         }
         break;
       }
-      const kv = makeKv(concatenate(context, Uint32Array.from(tokenIds.slice(0, -1))));
+      const kv = makeKv(concatenate(context, Uint32Array.from(tokenIds.slice(0, -1))), typeOf(base));
       const shares = options.evidenceEnds.length > 0 ? (script.evidence?.(options.evidenceEnds) ?? []) : [];
       const evidence = Float64Array.from(shares);
       const times = { firstTokenMs: script.tokenMs, decodeMs: script.tokenMs * tokenIds.length };

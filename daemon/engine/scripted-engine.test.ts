@@ -45,8 +45,18 @@ describe("the engine's wire", () => {
 
   it("plans before the work", async () => {
     const engine = await loaded({ totalBytes: 1024 * 100, kvBytesPerToken: 1024 });
-    expect(await engine.plan(100, 2)).toMatchObject({ fits: true, requiredBytes: 102_400 });
-    expect(await engine.plan(101, 2)).toMatchObject({ fits: false });
+    expect(await engine.plan(100, 2)).toEqual([
+      {
+        kv: "bf16",
+        chunkTokens: 2,
+        weightsBytes: 0,
+        kvBytes: 102_400,
+        workspaceBytes: 0,
+        requiredBytes: 102_400,
+        availableBytes: 102_400,
+      },
+    ]);
+    expect(await engine.plan(101, 2, { tokens: 1, kv: "fp8" })).toMatchObject([{ kv: "fp8", requiredBytes: 51_200 }]);
   });
 
   it("cancels a prefill and an answer, and one that was cancelled before it began", async () => {

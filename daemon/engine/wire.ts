@@ -2,9 +2,11 @@
  * What the daemon and the engine's child process say to each other, over Node's IPC with "advanced" serialization, so
  * that token arrays travel as bytes. KV states are numbers on this wire; the worker holds the handles.
  */
+import type { KvType } from "../protocol/prefill.ts";
 import type {
   EngineMemory,
   Generated,
+  KvChoice,
   MemoryPlan,
   ModelInfo,
   PatternScores,
@@ -12,29 +14,35 @@ import type {
   PrefillReport,
   PrefillSettings,
   Sampling,
+  WeightType,
 } from "./engine.ts";
 
-/** A KV state's number and its length in tokens. */
+/** A KV state's number, and what there is to know of it. */
 export interface KvHandle {
   readonly id: number;
   readonly tokenCount: number;
+  readonly type: KvType;
+  readonly sizeBytes: number;
 }
 
 /** Every call: what the daemon sends and what the worker answers. `base` null is the empty state. */
 export interface EngineCalls {
   load: {
-    params: {
-      modelDir: string;
-      device: string;
-      threads: number;
-      precision: "bf16" | "fp8";
-      weights: "bf16" | "fp8";
-    };
+    params: { modelDir: string; device: string; threads: number; precision: KvChoice; weights: WeightType };
     result: ModelInfo;
   };
-  plan: { params: { contextTokens: number; chunkTokens: number }; result: MemoryPlan };
+  plan: {
+    params: { contextTokens: number; chunkTokens: number; heldTokens: number; kv: KvType | null };
+    result: readonly MemoryPlan[];
+  };
   prefill: {
-    params: { base: number | null; tokens: Uint32Array; chunkTokens: number; settings: PrefillSettings };
+    params: {
+      base: number | null;
+      tokens: Uint32Array;
+      chunkTokens: number;
+      kv: KvType | null;
+      settings: PrefillSettings;
+    };
     result: { kv: KvHandle; report: PrefillReport };
   };
   tryPatterns: { params: { tokens: Uint32Array; chunkTokens: number; trial: PatternTrial }; result: PatternScores };

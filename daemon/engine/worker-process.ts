@@ -1,6 +1,5 @@
 /** Ties a WorkerService to this process's IPC channel. The process lives as long as the daemon that forked it. */
 import type { Addon } from "../../native/addon.d.ts";
-import { errorCatalogue } from "../protocol/errors.ts";
 import type { FromWorker, ToWorker } from "./wire.ts";
 import { WorkerService } from "./worker-service.ts";
 
@@ -12,15 +11,7 @@ export function serveParent(loadAddon: () => Addon, addonPath: string): void {
     return;
   }
   const reply = (message: FromWorker): void => {
-    if (!process.connected) return;
-    // A GPU that failed serves this process no more: the daemon hears why, and then starts another.
-    const isLast = message.kind === "error" && message.code === "engine-died";
-    process.send?.(message, () => {
-      if (isLast) {
-        process.stderr.write(`${message.message}\n`);
-        process.exit(errorCatalogue["engine-died"].exit);
-      }
-    });
+    if (process.connected) process.send?.(message, () => undefined);
   };
   let service: WorkerService | null = null;
   process.on("message", (message: ToWorker) => {

@@ -1,5 +1,6 @@
 /** The engine's side of the wire: serves calls with an addon. Runs in the child process (and, in tests, beside it). */
 import type { Addon, NativeKv, NativeModel } from "../../native/addon.d.ts";
+import type { KvType } from "../protocol/prefill.ts";
 import type { CallName, CallRequest, EngineCalls, FromWorker, KvHandle, ToWorker } from "./wire.ts";
 
 /** An error with a catalogue code, as the addon's are. */
@@ -10,6 +11,12 @@ class ServiceError extends Error {
     super(message);
     this.code = code;
   }
+}
+
+/** f32 is for tests of the addon alone: no engine's process loads a model that way. */
+function kvType(type: NativeKv["type"]): KvType {
+  if (type === "bf16" || type === "fp8") return type;
+  throw new ServiceError("internal", `KV of type "${type}" in an engine's process.`);
 }
 
 export class WorkerService {
@@ -49,8 +56,9 @@ export class WorkerService {
       case "load":
         return this.#load(request.params);
       case "plan": {
-        const plan = this.#loaded().plan(request.params.contextTokens, request.params.chunkTokens);
-        return { ...request.params, ...plan, fits: plan.requiredBytes <= plan.availableBytes };
+        const { contextTokens, chunkTokens, heldTokens, kv } = request.params;
+        const choices = this.#loaded().plan(contextTokens, chunkTokens, heldTokens, kv ?? "");
+        return choices.map((choice) => ({ ...choice, kv: kvType(choice.kv) }));
       }
       case "prefill":
         return this.#prefill(request.call, request.params);
@@ -73,7 +81,8 @@ export class WorkerService {
   async #load({ modelDir, ...options }: EngineCalls["load"]["params"]): Promise<EngineCalls["load"]["result"]> {
     if (this.#model) throw new ServiceError("internal", "This engine process has a model already; start another one.");
     this.#model = await this.#addon.loadModel(modelDir, options);
-    return { modelDir, ...this.#model.info() };
+    const info = this.#model.info();
+    return { modelDir, ...info, kv: kvType(info.kv) };
   }
 
   async #prefill(call: number, params: EngineCalls["prefill"]["params"]): Promise<EngineCalls["prefill"]["result"]> {
@@ -89,7 +98,8 @@ export class WorkerService {
         patterns: params.settings.patterns ?? "",
         recallFloor: params.settings.recallFloor ?? -1,
         scoreFrom: params.settings.scoreFrom ?? 0,
-      };
+        kv: params.kv ?? "",
+      } as const;
       const flag = this.#flag(call);
       const { kv, report } = await model.prefill(base, params.tokens, params.chunkTokens, flag, onProgress, settings);
       return { kv: this.#keep(kv), report };
@@ -143,7 +153,7 @@ export class WorkerService {
   #keep(kv: NativeKv): KvHandle {
     const id = this.#nextState++;
     this.#states.set(id, kv);
-    return { id, tokenCount: kv.tokenCount };
+    return { id, tokenCount: kv.tokenCount, type: kvType(kv.type), sizeBytes: kv.bytes };
   }
 
   #state(id: number): NativeKv {

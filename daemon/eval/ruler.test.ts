@@ -15,7 +15,14 @@ function answering(answer: string): AskRecord {
     timings: { promptTokens: 1, cachedTokens: 0, prefillMs: 0, firstTokenMs: 0, tokensPerSecond: 0 },
     peakMemoryBytes: 0,
     mode: "dense",
-    prefill: { recall: { mean: 1, least: 1 }, sparsity: 0, guardShare: 0 },
+    prefill: {
+      recall: { mean: 1, least: 1 },
+      sparsity: 0,
+      guardShare: 0,
+      kv: "bf16",
+      chunkTokens: 32_768,
+      reduced: false,
+    },
     stopReason: "end-token",
     model: "/m",
   };

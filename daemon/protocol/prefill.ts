@@ -4,6 +4,10 @@
 export const prefillModes = ["auto", "dense", "sparse"] as const;
 export type PrefillMode = (typeof prefillModes)[number];
 
+/** What keys and values are kept in: bf16, or fp8 (e4m3 with scales) in half the memory. */
+export const kvTypes = ["bf16", "fp8"] as const;
+export type KvType = (typeof kvTypes)[number];
+
 /** What a request may ask of the prefill; each of them is part of what makes a KV reusable. */
 export interface PrefillChoice {
   /** Default `auto`. */
@@ -28,4 +32,9 @@ export interface PrefillRecord {
   readonly sparsity: number;
   /** Of the same pairs, those that the guard added since a head was under its floor. */
   readonly guardShare: number;
+  readonly kv: KvType;
+  /** Tokens that went through the model at once; the least, when the context was computed in several goes. */
+  readonly chunkTokens: number;
+  /** Memory was too short for the best way to hold and compute the context: `kv` or `chunkTokens` is less than that. */
+  readonly reduced: boolean;
 }

@@ -1,6 +1,7 @@
 /** What the daemon is doing. */
 import type { DeviceName } from "./device.ts";
 import type { MessageDeclaration } from "./message.ts";
+import type { KvType } from "./prefill.ts";
 
 /** client -> daemon: one look at the daemon; never waits for the engine. */
 export const statusRequest = {
@@ -25,6 +26,8 @@ export type EngineState =
       readonly maxContextTokens: number;
       readonly peakMemoryBytes: number;
       readonly kvBytes: number;
+      /** Why the last engine that died did, since this daemon started. */
+      readonly lastDeath: string | null;
     };
 
 export interface SessionStatus {
@@ -36,6 +39,9 @@ export interface SessionStatus {
   /** Tokens whose KV is held. */
   readonly heldTokens: number;
   readonly heldBytes: number;
+  /** What it is kept in, and the tokens that went through the model at once; null while none is held. */
+  readonly kv: KvType | null;
+  readonly chunkTokens: number | null;
   /** Files that changed since, when last looked at; `longsight/changes` looks. */
   readonly changedFiles: number;
   readonly lastUsedMsAgo: number;

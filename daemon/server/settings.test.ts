@@ -3,17 +3,17 @@ import { readSettings } from "./settings.ts";
 
 describe("the environment's settings", () => {
   it("name the device and what keys, values and weights are kept in", () => {
-    expect(readSettings({}, "/p")).toMatchObject({ device: "auto", kv: "bf16", weights: "bf16", threads: 0 });
-    const env = { LONGSIGHT_DEVICE: "cuda:1", LONGSIGHT_KV: "fp8", LONGSIGHT_WEIGHTS: "bf16" };
+    expect(readSettings({}, "/p")).toMatchObject({ device: "auto", kv: "auto", weights: "bf16", threads: 0 });
+    const env = { LONGSIGHT_DEVICE: "cuda:1", LONGSIGHT_KV: "fp8" };
     expect(readSettings(env, "/p")).toMatchObject({ device: "cuda:1", kv: "fp8", weights: "bf16" });
-    expect(readSettings({ LONGSIGHT_WEIGHTS: "fp8" }, "/p")).toMatchObject({ kv: "bf16", weights: "fp8" });
+    expect(readSettings({ LONGSIGHT_WEIGHTS: "fp8" }, "/p")).toMatchObject({ kv: "auto", weights: "fp8" });
   });
 
   it.each([
     ["LONGSIGHT_DEVICE", "gpu", /none of auto, cpu, cuda, cuda:N/],
     ["LONGSIGHT_DEVICE", "cuda:x", /none of auto/],
-    ["LONGSIGHT_KV", "int4", /LONGSIGHT_KV=int4 is neither bf16 nor fp8/],
-    ["LONGSIGHT_WEIGHTS", "int8", /LONGSIGHT_WEIGHTS=int8 is neither bf16 nor fp8/],
+    ["LONGSIGHT_KV", "int4", /none of auto, bf16, fp8/],
+    ["LONGSIGHT_WEIGHTS", "int8", /neither bf16 nor fp8/],
   ])("refuse %s=%s", (name, value, message) => {
     expect(() => readSettings({ [name]: value }, "/p")).toThrow(message);
   });

@@ -3,6 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { Failure } from "../failure/failure.ts";
 import { deviceName, type DeviceName } from "../protocol/device.ts";
+import type { KvChoice, WeightType } from "../engine/engine.ts";
 import { defaultIdleTimes, type IdleTimes } from "./idle-watch.ts";
 
 export interface Settings {
@@ -15,10 +16,10 @@ export interface Settings {
   readonly device: DeviceName;
   /** 0: all cores. */
   readonly threads: number;
-  /** What keys and values are kept in. */
-  readonly kv: "bf16" | "fp8";
+  /** What keys and values may be kept in. */
+  readonly kv: KvChoice;
   /** What the weights of linear layers are kept in. */
-  readonly weights: "bf16" | "fp8";
+  readonly weights: WeightType;
 }
 
 export function readSettings(env: NodeJS.ProcessEnv, packageRoot: string): Settings {
@@ -34,8 +35,8 @@ export function readSettings(env: NodeJS.ProcessEnv, packageRoot: string): Setti
     cacheDir: path.resolve(env["LONGSIGHT_CACHE_DIR"] ?? path.join(cacheHome, "longsight")),
     device: device(env["LONGSIGHT_DEVICE"]),
     threads: number(env, "LONGSIGHT_THREADS", /^\d{1,4}$/) ?? 0,
-    kv: bf16OrFp8(env, "LONGSIGHT_KV"),
-    weights: bf16OrFp8(env, "LONGSIGHT_WEIGHTS"),
+    kv: kv(env["LONGSIGHT_KV"]),
+    weights: weights(env["LONGSIGHT_WEIGHTS"]),
   };
 }
 
@@ -52,11 +53,16 @@ function number(env: NodeJS.ProcessEnv, name: string, pattern: RegExp): number |
   return Number(text);
 }
 
-function bf16OrFp8(env: NodeJS.ProcessEnv, name: string): "bf16" | "fp8" {
-  const text = env[name];
+function kv(text: string | undefined): Settings["kv"] {
+  if (text === undefined || text === "") return "auto";
+  if (text === "auto" || text === "bf16" || text === "fp8") return text;
+  throw new Failure("invalid-argument", `LONGSIGHT_KV=${text} is none of auto, bf16, fp8.`);
+}
+
+function weights(text: string | undefined): WeightType {
   if (text === undefined || text === "" || text === "bf16") return "bf16";
   if (text === "fp8") return text;
-  throw new Failure("invalid-argument", `${name}=${text} is neither bf16 nor fp8.`);
+  throw new Failure("invalid-argument", `LONGSIGHT_WEIGHTS=${text} is neither bf16 nor fp8.`);
 }
 
 function device(text: string | undefined): DeviceName {

@@ -83,7 +83,7 @@ export async function answerQuestion(options: QuestionOptions): Promise<AskRecor
       tokensPerSecond: tenths(tokenRate(generated)),
     },
     peakMemoryBytes: memory.peakBytes,
-    ...toRecord(prefix.report),
+    ...toRecord(prefix),
     ...(params.evidence ? { evidence: mapEvidence(pack, generated) } : {}),
     stopReason: generated.stopReason,
     model: loaded.modelDir,

@@ -1,7 +1,7 @@
 /**
  * The engines that are loaded, one process per model. A dead one is forgotten; the next request for its model starts another.
  */
-import type { Engine, ModelInfo } from "../engine/engine.ts";
+import type { Engine, KvChoice, ModelInfo, WeightType } from "../engine/engine.ts";
 import { toFailure } from "../failure/failure.ts";
 import type { DeviceName } from "../protocol/device.ts";
 import type { EngineState } from "../protocol/status.ts";
@@ -19,11 +19,12 @@ export interface EnginePoolOptions {
   readonly device: DeviceName;
   /** 0: all cores. */
   readonly threads: number;
-  /** What keys and values are kept in. */
-  readonly kv: "bf16" | "fp8";
-  /** What the weights of linear layers are kept in. */
-  readonly weights: "bf16" | "fp8";
+  /** What keys and values may be kept in. */
+  readonly kv: KvChoice;
+  readonly weights: WeightType;
   readonly onDied: (modelDir: string, reason: string) => void;
+  /** An engine is up again after one died. */
+  readonly onRestarted: (modelDir: string) => void;
 }
 
 export class EnginePool {
@@ -33,6 +34,8 @@ export class EnginePool {
   /** Of every model that was loaded once: it holds for the next engine, too. */
   readonly #infos = new Map<string, ModelInfo>();
   #lastDeath: string | null = null;
+  /** Nothing has been started since. */
+  #isDown = false;
 
   constructor(options: EnginePoolOptions) {
     this.#options = options;
@@ -78,6 +81,7 @@ export class EnginePool {
         maxContextTokens,
         peakMemoryBytes,
         kvBytes,
+        lastDeath: this.#lastDeath,
       };
     }
     const [starting] = this.#loading.keys();
@@ -87,9 +91,19 @@ export class EnginePool {
 
   /** Ends the engines of all models but these; false when there were none. */
   async disposeUnused(modelDirsInUse: ReadonlySet<string>): Promise<boolean> {
-    const unused = [...this.#loaded.values()].filter((loaded) => !modelDirsInUse.has(loaded.modelDir));
+    const unused = this.#unused(modelDirsInUse);
     await Promise.all(unused.map((loaded) => this.#dispose(loaded)));
     return unused.length > 0;
+  }
+
+  /** What that would free for sure beside KV: weights in a device's own memory. Those in the machine's can be dropped anyway. */
+  unusedBytes(modelDirsInUse: ReadonlySet<string>): number {
+    const onDevice = this.#unused(modelDirsInUse).filter(({ info }) => info.deviceBytes > 0);
+    return onDevice.reduce((sum, { info }) => sum + info.weightsBytes, 0);
+  }
+
+  #unused(modelDirsInUse: ReadonlySet<string>): LoadedEngine[] {
+    return [...this.#loaded.values()].filter((loaded) => !modelDirsInUse.has(loaded.modelDir));
   }
 
   async close(): Promise<void> {
@@ -101,12 +115,13 @@ export class EnginePool {
   readonly #starting = new Set<Engine>();
 
   async #load(modelDir: string): Promise<LoadedEngine> {
-    const { startEngine, device, threads, kv, weights, onDied } = this.#options;
+    const { startEngine, device, threads, kv, onDied, onRestarted } = this.#options;
     const engine = startEngine();
     this.#starting.add(engine);
     let loaded: LoadedEngine | null = null;
     engine.onDied((reason) => {
       this.#lastDeath = reason;
+      this.#isDown = true;
       if (loaded) this.#forget(loaded);
       onDied(modelDir, reason);
     });
@@ -115,6 +130,8 @@ export class EnginePool {
       loaded = { modelDir, engine, info, alive: true };
       this.#loaded.set(modelDir, loaded);
       this.#infos.set(modelDir, info);
+      if (this.#isDown) onRestarted(modelDir);
+      this.#isDown = false;
       return loaded;
     } catch (thrown) {
       await engine.dispose();

@@ -2,6 +2,9 @@
 import type { KvState, PrefillReport } from "../engine/engine.ts";
 import type { LoadedEngine } from "./engine-pool.ts";
 
+/** How a prefix came to be. */
+export type PrefixHistory = Pick<HeldPrefix, "segmentCount" | "report" | "chunkTokens" | "reduced">;
+
 export class HeldPrefix {
   readonly loaded: LoadedEngine;
   readonly kv: KvState;
@@ -11,20 +14,21 @@ export class HeldPrefix {
   readonly segmentCount: number;
   /** Of all those calls together; a view of a longer prefix keeps the report of the longer one. */
   readonly report: PrefillReport;
+  /** The least of those calls. */
+  readonly chunkTokens: number;
+  /** Memory was too short, in any of them, for the best way. */
+  readonly reduced: boolean;
   #users = 1;
 
   /** The maker is the first user, and calls `leave` when it is done. */
-  constructor(
-    loaded: LoadedEngine,
-    kv: KvState,
-    tokens: Uint32Array,
-    history: { readonly segmentCount: number; readonly report: PrefillReport },
-  ) {
+  constructor(loaded: LoadedEngine, kv: KvState, tokens: Uint32Array, history: PrefixHistory) {
     this.loaded = loaded;
     this.kv = kv;
     this.tokens = tokens;
     this.segmentCount = history.segmentCount;
     this.report = history.report;
+    this.chunkTokens = history.chunkTokens;
+    this.reduced = history.reduced;
   }
 
   get isAlive(): boolean {
@@ -36,7 +40,7 @@ export class HeldPrefix {
   }
 
   get sizeBytes(): number {
-    return this.isAlive ? this.kv.tokenCount * this.loaded.info.kvBytesPerToken : 0;
+    return this.isAlive ? this.kv.sizeBytes : 0;
   }
 
   join(): this {

@@ -1,28 +1,51 @@
-/** The plan before the work: is there room, can room be made, or what are the figures of the refusal. */
+/**
+ * The plan before the work: the best way to have a context that there is room for, once room has been made, or else the figures of
+ * the refusal. The engine says which ways there are and what each takes; which one is taken is decided here and nowhere else.
+ */
 import type { MemoryPlan } from "../engine/engine.ts";
 import { Failure } from "../failure/failure.ts";
 
 export interface RoomRequest {
   readonly contextTokens: number;
-  /** Bytes of KV that are held already and will be part of the context. */
-  readonly reusedBytes: number;
-  readonly plan: () => Promise<MemoryPlan>;
+  /** Ways to have it, the best first, with the memory that is free now; at least one. */
+  readonly plan: () => Promise<readonly MemoryPlan[]>;
+  /** What `freeSomething` would free in the end, or less. */
+  readonly freeableBytes: () => number;
   /** Frees something that is held for nobody at the moment; false when there is nothing left. */
   readonly freeSomething: () => Promise<boolean>;
 }
 
-/** Resolves when the context fits, and rejects with `not-enough-memory` when nothing more can be freed. */
-export async function ensureRoom(request: RoomRequest): Promise<void> {
+/**
+ * Frees no more than the way needs that it resolves with. Rejects with `not-enough-memory` when nothing more can be freed and no
+ * way fits.
+ */
+export async function ensureRoom(request: RoomRequest): Promise<MemoryPlan> {
   for (;;) {
-    const plan = await request.plan();
-    // What is reused is part of the plan, and is missing from the free memory already.
-    if (plan.requiredBytes - request.reusedBytes <= plan.availableBytes) return;
-    if (!(await request.freeSomething())) throw refusal(request.contextTokens, plan);
+    const plans = await request.plan();
+    const freeableBytes = request.freeableBytes();
+    const best = plans.find((plan) => plan.requiredBytes <= plan.availableBytes + freeableBytes);
+    if (best && fits(best)) return best;
+    if (await request.freeSomething()) continue;
+    const now = plans.find(fits);
+    if (now) return now;
+    throw refusal(request.contextTokens, plans);
   }
 }
 
-function refusal(contextTokens: number, plan: MemoryPlan): Failure {
-  const parts = `weights ${gib(plan.weightsBytes)} + KV ${gib(plan.kvBytes)} + workspace ${gib(plan.workspaceBytes)}`;
+function fits(plan: MemoryPlan): boolean {
+  return plan.requiredBytes <= plan.availableBytes;
+}
+
+/** Whether `plan` asks for less than one that was tried: for a lesser type, or for shorter chunks of the same. */
+export function isBelow(plan: MemoryPlan, tried: MemoryPlan): boolean {
+  return plan.kv === tried.kv ? plan.chunkTokens < tried.chunkTokens : plan.kv === "fp8";
+}
+
+/** With the figures of the way that takes least. */
+function refusal(contextTokens: number, plans: readonly MemoryPlan[]): Failure {
+  const plan = plans.at(-1);
+  if (!plan) return new Failure("internal", "The engine planned nothing.");
+  const parts = `weights ${gib(plan.weightsBytes)} + ${plan.kv} KV ${gib(plan.kvBytes)} + workspace ${gib(plan.workspaceBytes)}`;
   return new Failure(
     "not-enough-memory",
     `A context of ${contextTokens.toLocaleString("en-US")} tokens needs ${gib(plan.requiredBytes)} (${parts}); ` +

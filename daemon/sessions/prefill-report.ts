@@ -1,6 +1,7 @@
 /** What the slices of one prefill report, summed, and as the record that clients see. */
 import type { PrefillReport } from "../engine/engine.ts";
 import type { PrefilledMode, PrefillRecord } from "../protocol/prefill.ts";
+import type { HeldPrefix } from "./held-prefix.ts";
 
 export const emptyReport: PrefillReport = {
   sparse: false,
@@ -33,7 +34,10 @@ export function addReports(first: PrefillReport, second: PrefillReport): Prefill
 }
 
 /** How a context was computed, for the records of open and ask. */
-export function toRecord(report: PrefillReport): { mode: PrefilledMode; prefill: PrefillRecord } {
+export function toRecord({ report, kv, chunkTokens, reduced }: HeldPrefix): {
+  mode: PrefilledMode;
+  prefill: PrefillRecord;
+} {
   const share = (part: number): number => (report.densePairs > 0 ? thousandths(part / report.densePairs) : 0);
   const prefill: PrefillRecord = {
     recall: {
@@ -42,6 +46,9 @@ export function toRecord(report: PrefillReport): { mode: PrefilledMode; prefill:
     },
     sparsity: share(report.densePairs - report.keptPairs),
     guardShare: share(report.guardPairs),
+    kv: kv.type,
+    chunkTokens,
+    reduced,
   };
   return { mode: report.sparse ? "sparse" : "dense", prefill };
 }

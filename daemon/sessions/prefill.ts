@@ -1,18 +1,18 @@
 /** One prefill of a repository: what is held stays, the rest is computed in slices, and answers may go in between. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { KvState, PrefillSettings } from "../engine/engine.ts";
+import type { KvState, MemoryPlan, PrefillSettings } from "../engine/engine.ts";
 import { throwIfCancelled } from "../failure/failure.ts";
 import { commonPrefixLength } from "../prompt/index.ts";
 import type { LoadedEngine } from "./engine-pool.ts";
-import { HeldPrefix } from "./held-prefix.ts";
+import { HeldPrefix, type PrefixHistory } from "./held-prefix.ts";
 import { PrefillClock } from "./prefill-clock.ts";
 import { addReports, emptyReport } from "./prefill-report.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Report } from "./shared-task.ts";
 
 /**
- * Rows that go through the model at once. Sparse attention chooses its lines once per chunk, so a long one makes the choice
- * cheap; its activations are far less than the KV.
+ * Rows that go through the model at once, when there is memory for it. Sparse attention chooses its lines once per chunk, so a long
+ * one makes the choice cheap; its activations are far less than the KV.
  */
 export const chunkTokens = 32_768;
 /** A slice of whole chunks is what an answer of another client may have to wait for; more slices mean more segments. */
@@ -31,6 +31,10 @@ export interface PrefillOptions {
   readonly held: HeldPrefix | null;
   readonly tokens: Uint32Array;
   readonly settings: PrefillSettings;
+  /** Of a new prefix; what is held keeps its type. */
+  readonly way: Pick<MemoryPlan, "kv" | "chunkTokens">;
+  /** It is not the best one. */
+  readonly reduced: boolean;
   readonly scheduler: Scheduler;
   readonly signal: AbortSignal;
   readonly report: Report;
@@ -40,7 +44,7 @@ export interface PrefillOptions {
 
 /** Resolves with the milliseconds of engine time that it took. */
 export async function prefill(options: PrefillOptions): Promise<number> {
-  const { loaded, held, tokens, settings, scheduler, signal, report } = options;
+  const { loaded, held, tokens, settings, way, scheduler, signal, report } = options;
   const { engine } = loaded;
   const cachedTokens = reusableTokens(held, tokens);
   const clock = new PrefillClock(cachedTokens, tokens.length);
@@ -59,14 +63,11 @@ export async function prefill(options: PrefillOptions): Promise<number> {
   };
 
   let state: KvState | null = null;
-  let segmentCount = 0;
-  let done = emptyReport;
+  let history: PrefixHistory = { segmentCount: 0, report: emptyReport, chunkTokens: way.chunkTokens, reduced: false };
   if (held && cachedTokens > 0) {
     state = await engine.view(held.kv, cachedTokens);
-    segmentCount = held.segmentCount;
-    done = held.report;
-    const kept = tokens.subarray(0, cachedTokens);
-    await options.onHeld(new HeldPrefix(loaded, state, kept, { segmentCount, report: done }));
+    history = held;
+    await options.onHeld(new HeldPrefix(loaded, state, tokens.subarray(0, cachedTokens), history));
   }
   const ticket = scheduler.newTicket();
   const sliceTokens = chunkTokens * Math.ceil((tokens.length - cachedTokens) / (chunkTokens * maxSlices));
@@ -88,15 +89,19 @@ export async function prefill(options: PrefillOptions): Promise<number> {
         progress("prefilling", start + processedTokens);
       };
       try {
-        return await engine.prefill(base, tokens.slice(start, end), { chunkTokens, settings, signal, onProgress });
+        return await engine.prefill(base, tokens.slice(start, end), { ...way, settings, signal, onProgress });
       } finally {
         computeMs += performance.now() - sliceStartedAt;
       }
     });
     state = slice.kv;
-    segmentCount += 1;
-    done = addReports(done, slice.report);
-    await options.onHeld(new HeldPrefix(loaded, state, tokens.subarray(0, end), { segmentCount, report: done }));
+    history = {
+      segmentCount: history.segmentCount + 1,
+      report: addReports(history.report, slice.report),
+      chunkTokens: Math.min(history.chunkTokens, way.chunkTokens),
+      reduced: history.reduced || options.reduced,
+    };
+    await options.onHeld(new HeldPrefix(loaded, state, tokens.subarray(0, end), history));
     start = end;
     // Lets an answer that has just arrived reach the queue before the next slice does.
     if (end < tokens.length) await sleep(0);

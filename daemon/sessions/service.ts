@@ -1,6 +1,6 @@
 /** What the daemon does for its clients: questions, contexts, and a look at itself. Knows nothing of sockets. */
 import { realpath, stat } from "node:fs/promises";
-import type { Engine } from "../engine/engine.ts";
+import type { Engine, KvChoice, WeightType } from "../engine/engine.ts";
 import { Failure } from "../failure/failure.ts";
 import { loadPromptModel, type PromptModel, TokenCache } from "../prompt/index.ts";
 import type {
@@ -49,10 +49,10 @@ export interface ServiceOptions {
   /** What engines are asked to compute on. */
   readonly device: DeviceName;
   readonly threads: number;
-  /** What engines keep keys and values in; default bf16. */
-  readonly kv?: "bf16" | "fp8";
+  /** What engines may keep keys and values in; default `auto`. */
+  readonly kv?: KvChoice;
   /** What engines keep the weights of linear layers in; default bf16. */
-  readonly weights?: "bf16" | "fp8";
+  readonly weights?: WeightType;
   readonly startEngine: () => Engine;
   readonly log: { info(text: string): void; error(text: string, cause?: unknown): void };
 }
@@ -100,7 +100,7 @@ export class LongsightService {
   readonly #options: ServiceOptions;
   readonly #pool: EnginePool;
   readonly #scheduler = new Scheduler();
-  readonly #sessions = new SessionStore((modelDirsInUse) => this.#pool.disposeUnused(modelDirsInUse));
+  readonly #sessions: SessionStore;
   readonly #conversations = new Conversations();
   readonly #models = new Map<string, Promise<PromptModel>>();
   readonly #healthListeners: ((health: ServerStatusParams) => void)[] = [];
@@ -119,14 +119,19 @@ export class LongsightService {
       startEngine: options.startEngine,
       device: options.device,
       threads: options.threads,
-      kv: options.kv ?? "bf16",
+      kv: options.kv ?? "auto",
       weights: options.weights ?? "bf16",
       onDied: (modelDir, reason) => {
         options.log.error(`the engine with ${modelDir} died: ${reason}`);
         const message = `The engine died (${reason}); the next question starts it again.`;
-        for (const listener of this.#healthListeners) listener({ health: "warning", quiescent: true, message });
+        this.#tellHealth({ health: "warning", quiescent: true, message });
+      },
+      onRestarted: (modelDir) => {
+        options.log.info(`another engine with ${modelDir} has been started`);
+        this.#tellHealth({ health: "ok", quiescent: true, message: "The engine has been started again." });
       },
     });
+    this.#sessions = new SessionStore(this.#pool);
   }
 
   onHealth(listener: (health: ServerStatusParams) => void): void {
@@ -169,7 +174,7 @@ export class LongsightService {
         const { pack, changes, basis } = await session.pack(view, signal, report);
         const { prefix, prefillMs, cachedTokens } = await session.prefix(basis, loaded, signal, report);
         await prefix.leave();
-        const how = toRecord(prefix.report);
+        const how = toRecord(prefix);
         return { context: summarizeContext(pack, view, changes.length), cachedTokens, prefillMs, ...how };
       });
     });
@@ -265,6 +270,10 @@ export class LongsightService {
     this.#closed = true;
     this.#scheduler.close(new Failure("engine-stopped", "The daemon is stopping."));
     await this.#pool.close();
+  }
+
+  #tellHealth(health: ServerStatusParams): void {
+    for (const listener of this.#healthListeners) listener(health);
   }
 
   async #admit<Result>(work: () => Promise<Result>): Promise<Result> {

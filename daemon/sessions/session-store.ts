@@ -4,18 +4,23 @@ import { Session, type SessionOptions } from "./session.ts";
 /** Sessions without KV still hold their tokens and file lists; beyond this many the one longest unused is dropped. */
 const maxSessions = 16;
 
-/** Ends the engines of all models but these; false when there were none. */
-type FreeEngines = (modelDirsInUse: ReadonlySet<string>) => Promise<boolean>;
+/** The engines that sessions lean on. */
+export interface Engines {
+  /** Ends the engines of all models but these; false when there were none. */
+  disposeUnused(modelDirsInUse: ReadonlySet<string>): Promise<boolean>;
+  /** What that would free at least, beside KV. */
+  unusedBytes(modelDirsInUse: ReadonlySet<string>): number;
+}
 
 /** What tells sessions apart, and what a new one needs. */
-export type SessionKey = Omit<SessionOptions, "freeSomething">;
+export type SessionKey = Omit<SessionOptions, "freeSomething" | "freeableBytes">;
 
 export class SessionStore {
   readonly #sessions = new Map<string, Session>();
-  readonly #freeEngines: FreeEngines;
+  readonly #engines: Engines;
 
-  constructor(freeEngines: FreeEngines) {
-    this.#freeEngines = freeEngines;
+  constructor(engines: Engines) {
+    this.#engines = engines;
   }
 
   /** The session of this repository, model, context size and kind of prefill; made when there is none. */
@@ -23,7 +28,11 @@ export class SessionStore {
     const key = keyOf(options);
     const known = this.#sessions.get(key);
     if (known) return known;
-    const session: Session = new Session({ ...options, freeSomething: () => this.freeOne(session) });
+    const session: Session = new Session({
+      ...options,
+      freeableBytes: () => this.#freeableBytes(session),
+      freeSomething: () => this.freeOne(session),
+    });
     this.#sessions.set(key, session);
     this.#dropOldest();
     return session;
@@ -39,15 +48,25 @@ export class SessionStore {
 
   /** Frees the KV that has been unused longest, then the engines of other models; false when all is in use. */
   async freeOne(except: Session): Promise<boolean> {
-    const [oldest] = this.all()
-      .filter((session) => session !== except && session.heldBytes > 0 && !session.isInUse)
-      .sort((first, second) => first.lastUsedAt - second.lastUsedAt);
-    if (!oldest) {
-      const inUse = this.all().filter((session) => session === except || session.isInUse);
-      return this.#freeEngines(new Set(inUse.map((session) => session.modelDir)));
-    }
+    const [oldest] = this.#idle(except).sort((first, second) => first.lastUsedAt - second.lastUsedAt);
+    if (!oldest) return this.#engines.disposeUnused(this.#modelsInUse(except));
     await oldest.release();
     return true;
+  }
+
+  /** What freeOne, again and again, would free at least. */
+  #freeableBytes(except: Session): number {
+    const held = this.#idle(except).reduce((sum, session) => sum + session.heldBytes, 0);
+    return held + this.#engines.unusedBytes(this.#modelsInUse(except));
+  }
+
+  #idle(except: Session): Session[] {
+    return this.all().filter((session) => session !== except && session.heldBytes > 0 && !session.isInUse);
+  }
+
+  #modelsInUse(except: Session): Set<string> {
+    const inUse = this.all().filter((session) => session === except || session.isInUse);
+    return new Set(inUse.map((session) => session.modelDir));
   }
 
   /** Frees the KV of every session that nobody uses now; resolves with the bytes. */

@@ -2,7 +2,8 @@
  * One repository in one model's context: the scan, the pack, and the KV of as much of it as has been computed. Every client
  * that asks about the same repository, model, context size and kind of prefill shares it.
  */
-import { Failure, throwIfCancelled } from "../failure/failure.ts";
+import type { MemoryPlan } from "../engine/engine.ts";
+import { Failure, throwIfCancelled, toFailure } from "../failure/failure.ts";
 import { packRepository, type PackedRepository, type PromptModel, type TokenCache } from "../prompt/index.ts";
 import { changedSince, scanRepository } from "../repository/index.ts";
 import type { ContextChange, ContextChanges } from "../protocol/context.ts";
@@ -11,7 +12,7 @@ import { abortable } from "./abortable.ts";
 import { changesSince, listChanges, type PackBasis } from "./context-changes.ts";
 import type { LoadedEngine } from "./engine-pool.ts";
 import type { HeldPrefix } from "./held-prefix.ts";
-import { ensureRoom } from "./memory-plan.ts";
+import { ensureRoom, isBelow } from "./memory-plan.ts";
 import { chunkTokens, prefill, reusableTokens } from "./prefill.ts";
 import type { ResolvedPrefill } from "./prefill-settings.ts";
 import type { RepositoryView } from "./repository-view.ts";
@@ -34,6 +35,8 @@ export interface SessionOptions {
   readonly prefill: ResolvedPrefill;
   readonly tokenCache: TokenCache;
   readonly scheduler: Scheduler;
+  /** What `freeSomething` would free in the end, or less. */
+  readonly freeableBytes: () => number;
   /** Frees memory that other sessions hold for nobody at the moment; false when there is nothing left to free. */
   readonly freeSomething: () => Promise<boolean>;
 }
@@ -97,6 +100,8 @@ export class Session {
       files: this.#packed?.pack.files.length ?? 0,
       heldTokens: held?.kv.tokenCount ?? 0,
       heldBytes: held?.sizeBytes ?? 0,
+      kv: held?.kv.type ?? null,
+      chunkTokens: held?.chunkTokens ?? null,
       changedFiles: held ? this.#changedFiles : 0,
       lastUsedMsAgo: Date.now() - this.lastUsedAt,
     };
@@ -220,40 +225,71 @@ export class Session {
   }
 
   #startPrefill(basis: PackBasis, loaded: LoadedEngine): void {
-    const { scheduler, freeSomething, contextTokens } = this.#options;
-    const { settings } = this.#options.prefill;
-    const { tokens, identity } = basis.pack;
-    const task = new SharedTask<PrefillOutcome>(async (signal, report) => {
-      const cachedTokens = reusableTokens(this.#held, tokens);
-      if (cachedTokens === 0) await this.release(); // its memory is needed for the new one
-      const plannedTokens = Math.min(contextTokens, tokens.length + reservedQuestionTokens + reservedAnswerTokens);
-      await ensureRoom({
-        contextTokens: plannedTokens,
-        reusedBytes: cachedTokens * loaded.info.kvBytesPerToken,
-        plan: () => loaded.engine.plan(plannedTokens, chunkTokens),
-        freeSomething,
-      });
+    const task = new SharedTask<PrefillOutcome>((signal, report) => this.#prefillInRoom(basis, loaded, signal, report));
+    this.#prefill = { identity: basis.pack.identity, task };
+    void task.over().then(() => {
+      this.#prefill = null;
+    });
+  }
+
+  /**
+   * In the best way that there is memory for. Memory that was planned for and then is not there, since another process took it,
+   * counts as a way that does not fit: what was computed until then stays, and the next way goes on from it.
+   */
+  async #prefillInRoom(
+    basis: PackBasis,
+    loaded: LoadedEngine,
+    signal: AbortSignal,
+    report: Report,
+  ): Promise<PrefillOutcome> {
+    const { scheduler, contextTokens, freeableBytes, freeSomething } = this.#options;
+    const { tokens } = basis.pack;
+    const plannedTokens = Math.min(contextTokens, tokens.length + reservedQuestionTokens + reservedAnswerTokens);
+    let cachedTokens = reusableTokens(this.#held, tokens);
+    let failed: { readonly way: MemoryPlan; readonly failure: Failure } | null = null;
+    for (;;) {
+      const reused = reusableTokens(this.#held, tokens);
+      if (reused === 0) await this.release(); // its memory is needed for the new one
+      const held = this.#held;
+      const tried = failed;
+      const ways = async (heldTokens: number): Promise<readonly MemoryPlan[]> => {
+        const there = held && heldTokens > 0 ? { tokens: heldTokens, kv: held.kv.type } : undefined;
+        const all = await loaded.engine.plan(plannedTokens, chunkTokens, there);
+        if (!tried) return all;
+        const { way: least, failure } = tried;
+        const left = all.filter((way) => isBelow(way, least));
+        if (left.length === 0) throw failure;
+        return left;
+      };
+      let way: MemoryPlan;
+      try {
+        const plan = (): Promise<readonly MemoryPlan[]> => ways(reused);
+        way = await ensureRoom({ contextTokens: plannedTokens, plan, freeableBytes, freeSomething });
+      } catch (thrown) {
+        // What is held keeps its type. Where it cannot be gone on from, all of it may still fit in a lesser one.
+        if (toFailure(thrown).code !== "not-enough-memory" || !held) throw thrown;
+        const anew = await ways(0);
+        if (!anew.some((way) => way.requiredBytes <= way.availableBytes + held.sizeBytes)) throw thrown;
+        await this.release();
+        cachedTokens = 0;
+        continue;
+      }
       const onHeld = async (next: HeldPrefix): Promise<void> => {
         const previous = this.#held;
         this.#held = next;
         this.#basis = basis;
         await previous?.leave();
       };
-      const prefillMs = await prefill({
-        loaded,
-        held: this.#held,
-        tokens,
-        settings,
-        scheduler,
-        signal,
-        report,
-        onHeld,
-      });
-      return { prefillMs, cachedTokens };
-    });
-    this.#prefill = { identity, task };
-    void task.over().then(() => {
-      this.#prefill = null;
-    });
+      try {
+        const reduced = way.kv !== loaded.info.kv || way.chunkTokens < chunkTokens;
+        const { settings } = this.#options.prefill;
+        const options = { loaded, held, tokens, settings, way, reduced, scheduler, signal, report, onHeld };
+        return { prefillMs: await prefill(options), cachedTokens };
+      } catch (thrown) {
+        const failure = toFailure(thrown);
+        if (failure.code !== "not-enough-memory") throw failure;
+        failed = { way, failure };
+      }
+    }
   }
 }

@@ -44,9 +44,11 @@ cudaError_t Allocate(int device, int64_t bytes, std::shared_ptr<std::byte>* memo
   return cudaSuccess;
 }
 
-int64_t FreeBytes() {
+cudaError_t FreeBytes(int64_t* bytes) {
   size_t free = 0, total = 0;
-  return cudaMemGetInfo(&free, &total) == cudaSuccess ? static_cast<int64_t>(free) : 0;
+  const cudaError_t error = cudaMemGetInfo(&free, &total);
+  *bytes = static_cast<int64_t>(free);
+  return error;
 }
 
 bool IsSticky(cudaError_t error) {

@@ -31,8 +31,8 @@ std::string WhyUnusable(int device, DeviceInfo* info);
 // Memory of a device; may be given back on any thread.
 cudaError_t Allocate(int device, int64_t bytes, std::shared_ptr<std::byte>* memory);
 
-// What the current device has left; 0 when it does not say.
-int64_t FreeBytes();
+// What the current device has left.
+cudaError_t FreeBytes(int64_t* bytes);
 
 // After such an error the process can use no CUDA any more.
 bool IsSticky(cudaError_t error);

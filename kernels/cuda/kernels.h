@@ -198,4 +198,13 @@ struct AttentionDecodeParams {
 inline constexpr int64_t kAttentionWorkspace = int64_t{96} << 20;
 cudaError_t AttentionDecode(const AttentionDecodeParams& p);
 
+// *key = the largest ArgmaxKey (argmax.h) of logits[n], fp32.
+struct ArgmaxParams {
+  const float* logits;
+  int64_t n;
+  uint64_t* key;
+  cudaStream_t stream = nullptr;
+};
+cudaError_t Argmax(const ArgmaxParams& p);
+
 }  // namespace longsight::cuda

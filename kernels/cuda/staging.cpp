@@ -18,7 +18,8 @@ Staging::~Staging() {
 cudaError_t Staging::Prepare() {
   for (Buffer& buffer : buffers_) {
     cudaError_t error = cudaSuccess;
-    if (buffer.data == nullptr) error = cudaMallocHost(&buffer.data, kPartBytes);
+    if (buffer.data == nullptr)
+      error = cudaMallocHost(&buffer.data, static_cast<size_t>(part_bytes_));
     if (error == cudaSuccess && buffer.copied == nullptr) {
       error = cudaEventCreateWithFlags(&buffer.copied, cudaEventDisableTiming);
     }
@@ -29,10 +30,10 @@ cudaError_t Staging::Prepare() {
 
 cudaError_t Staging::Copy(void* target, const void* source, int64_t bytes, cudaStream_t stream) {
   cudaError_t error = Prepare();
-  for (int64_t at = 0; at < bytes && error == cudaSuccess; at += kPartBytes) {
+  for (int64_t at = 0; at < bytes && error == cudaSuccess; at += part_bytes_) {
     error =
         CopyPart(static_cast<std::byte*>(target) + at, static_cast<const std::byte*>(source) + at,
-                 std::min(kPartBytes, bytes - at), stream);
+                 std::min(part_bytes_, bytes - at), stream);
   }
   return error;
 }

@@ -10,7 +10,10 @@ namespace longsight::cuda {
 
 class Staging {
  public:
-  Staging() = default;
+  static constexpr int64_t kPartBytes = int64_t{32} << 20;
+
+  // `part_bytes`: of each of its two pinned buffers.
+  explicit Staging(int64_t part_bytes = kPartBytes) : part_bytes_(part_bytes) {}
   ~Staging();
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;
@@ -19,8 +22,6 @@ class Staging {
   cudaError_t Copy(void* target, const void* source, int64_t bytes, cudaStream_t stream);
 
  private:
-  static constexpr int64_t kPartBytes = int64_t{32} << 20;
-
   struct Buffer {
     void* data = nullptr;
     cudaEvent_t copied = nullptr;
@@ -28,6 +29,7 @@ class Staging {
   cudaError_t Prepare();
   cudaError_t CopyPart(void* target, const void* source, int64_t bytes, cudaStream_t stream);
 
+  int64_t part_bytes_;
   Buffer buffers_[2];
   int next_ = 0;
 };

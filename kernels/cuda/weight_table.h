@@ -41,12 +41,6 @@ class WeightTable {
     const auto found = fp8_.find(host);
     return found == fp8_.end() ? nullptr : &found->second;
   }
-  // p.w and p.w_scales, as the matrix was taken.
-  void Put(const void* host, MatmulParams& p) const {
-    const Fp8* const fp8 = Fp8On(host);
-    p.w = fp8 != nullptr ? fp8->matrix.get() : On(host);
-    p.w_scales = fp8 != nullptr ? reinterpret_cast<const float*>(fp8->scales.get()) : nullptr;
-  }
   const void* On(const void* host) const { return kept_.at(host).get(); }
   const void* BiasOn(const float* host, DType type) const {
     return (type == DType::kF32 ? kept_ : rounded_).at(host).get();

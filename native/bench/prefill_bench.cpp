@@ -65,7 +65,7 @@ Row MeasureOnce(Engine& engine, const PrefillOptions& options, const PrefillSett
   const PrefillResult result =
       engine.Prefill({}, tokens, options.chunk, settings, kNever, [](int64_t) {});
   const double prefill_ms = watch.milliseconds() - (Planting(engine) - planting);
-  const MemoryPlan plan = engine.Plan(static_cast<int64_t>(tokens.size()), options.chunk);
+  const MemoryPlan plan = engine.Plan(static_cast<int64_t>(tokens.size()), options.chunk).front();
   return {static_cast<int64_t>(tokens.size()), settings.mode, prefill_ms, result.report,
           static_cast<double>(plan.required_bytes) / 1e9};
 }

@@ -4,7 +4,7 @@
 // Activations are row-major where the backend keeps them, strides in elements: fp32 in the residual
 // stream, activation_type() elsewhere. Sizes have been checked against the model by the decoder; an
 // implementation may rely on them. Calls come from one thread at a time, and may return before
-// their work is done: results are there after Logits or Wait.
+// their work is done: results are there after Logits, Collect or Wait.
 #pragma once
 
 #include <atomic>
@@ -91,7 +91,7 @@ struct SparseCall {
   // From 0 to 1: for every head; below 0: each pattern's own.
   double recall_floor;
   AreaBudget area;
-  HeadOutcome* outcomes;  // [heads]; or null
+  HeadOutcome* outcomes;  // [heads], there after Collect; or null
   Rows out;               // [rows, heads, head_size]
   float* lse;             // [rows, heads]
   const std::atomic<bool>* cancel;
@@ -106,6 +106,10 @@ struct MassCall {
   float* mass;                    // [heads, ends]
   const std::atomic<bool>* cancel;
 };
+
+// What a device's time goes to.
+enum class Phase { kOther, kIndex, kAttention };
+
 // Memory of a backend, which may outlive it.
 using BackendMemory = std::shared_ptr<std::byte>;
 
@@ -121,8 +125,8 @@ class Backend {
   virtual DType activation_type() const = 0;
   // Rows that go through projections and MLP together.
   virtual int64_t block_rows() const = 0;
-  // What the operations keep for themselves, whatever their size.
-  virtual int64_t scratch_bytes() const = 0;
+  // What the operations keep for themselves with KV of `kv_type`, whatever their size.
+  virtual int64_t scratch_bytes(const DecoderSpec& spec, DType kv_type) const = 0;
 
   // Memory for KV and activations. Throws Error(kNotEnoughMemory) that names `purpose` and the
   // size.
@@ -151,15 +155,17 @@ class Backend {
   // Rounds x[rows, kv_heads, head_size] into a KV segment.
   virtual void StoreKv(const KvLayout& layout, ConstRows x, int64_t rows, KvRows destination) = 0;
   virtual void Attend(const DecoderSpec& spec, const AttentionCall& call) = 0;
-  // Adds what it did to `report`.
-  virtual void AttendSparse(const DecoderSpec& spec, const SparseCall& call,
-                            PrefillReport& report) = 0;
+  // Marks its phases by itself, and is followed by kOther.
+  virtual void AttendSparse(const DecoderSpec& spec, const SparseCall& call) = 0;
   // What AttendSparse keeps for itself for chunks of `rows` in a context of `tokens`.
   virtual int64_t sparse_bytes(const DecoderSpec& spec, int64_t rows, int64_t tokens) const = 0;
   // Takes that memory at once, rather than more with every chunk. Throws Error(kNotEnoughMemory).
   virtual void ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t tokens) = 0;
   // logits[rows, vocabulary], on the host, = x[rows, hidden] * head^T. Waits.
   virtual void Logits(const Linear& head, ConstRows x, int64_t rows, float* logits) = 0;
+  // The id of the largest of the logits of x[1, hidden], and of equal ones the lowest. Waits.
+  // Throws Error(kInternal) when one is NaN.
+  virtual uint32_t Largest(const Linear& head, ConstRows x) = 0;
   // y[n] = x[n], from the host. Has been read when this returns.
   virtual void Upload(const float* x, int64_t n, Rows y) = 0;
   // mass[head][i] += the row's attention to the keys [ends[i - 1], ends[i]). False: this device
@@ -174,6 +180,14 @@ class Backend {
   }
   // The steps that follow have other memory.
   virtual void ForgetSteps() {}
+  // The work of the calls from here on counts as `phase`.
+  virtual void Mark(Phase phase) = 0;
+  // Waits until what was called before the last Pace is done: the caller is never far ahead of the
+  // device, and the device never without work. True when all that was called is done.
+  virtual bool Pace() = 0;
+  // Waits; then adds to `report` the times that were marked and what sparse heads did since the
+  // last Collect.
+  virtual void Collect(PrefillReport& report) = 0;
   // Until all that was called is done. Throws Error(kEngineDied) when the device failed.
   virtual void Wait() = 0;
 };

@@ -1,7 +1,7 @@
 // The CPU backend: the one file that knows kernels/cpu.
 #include <algorithm>
 #include <cmath>
-#include <thread>
+#include <utility>
 
 #include "cpu/isa.h"
 #include "cpu/kernels.h"
@@ -11,13 +11,11 @@
 #include "engine/block_recall.h"
 #include "engine/error.h"
 #include "engine/line_choice.h"
+#include "engine/sampler.h"
 #include "engine/stopwatch.h"
 #include "engine/system_memory.h"
+#include "engine/system_processors.h"
 #include "index/area.h"
-
-#ifdef __linux__
-#include <sched.h>
-#endif
 
 namespace longsight {
 namespace {
@@ -36,16 +34,6 @@ cpu::DType KernelType(DType type) {
   throw Error(ErrorCode::kInternal, "a tensor of unknown element type");
 }
 
-// The affinity mask knows of taskset and cpusets, which hardware_concurrency does not everywhere.
-int UsableProcessors() {
-#ifdef __linux__
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
-#endif
-  const unsigned count = std::thread::hardware_concurrency();
-  return count == 0 ? 1 : static_cast<int>(count);
-}
-
 // The CPU's activations are fp32.
 const float* Floats(ConstRows rows) { return static_cast<const float*>(rows.data); }
 float* Floats(Rows rows) { return static_cast<float*>(rows.data); }
@@ -62,7 +50,7 @@ class CpuBackend final : public Backend {
   // Enough to amortise the unpacking of weights, few enough that intermediate results stay in the
   // cache.
   int64_t block_rows() const override { return 512; }
-  int64_t scratch_bytes() const override {
+  int64_t scratch_bytes(const DecoderSpec&, DType) const override {
     return threads_ * static_cast<int64_t>(cpu::ThreadPool::kScratchBytes +
                                            cpu::ThreadPool::kSharedScratchBytesPerThread);
   }
@@ -173,22 +161,19 @@ class CpuBackend final : public Backend {
     }
   }
 
-  void AttendSparse(const DecoderSpec& spec, const SparseCall& call,
-                    PrefillReport& report) override {
-    const Stopwatch index_watch;
+  void AttendSparse(const DecoderSpec& spec, const SparseCall& call) override {
+    Mark(Phase::kIndex);
     const std::vector<cpu::KvView> views = Views(spec, call.kv);
     const ChunkRows chunk = {call.first_position, call.rows, cpu::kSparseRows};
     const cpu::KvViews kv = {views.data(), static_cast<int64_t>(views.size()), chunk.tokens()};
     if (HasBlocks(spec, call)) ComputeKeyMeans(spec, kv);
     const std::vector<HeadChoice> choices = Choose(spec, call, chunk, kv);
     if (call.cancel->load(std::memory_order_relaxed)) return;
-    report.index_ms += index_watch.milliseconds();
-
-    const Stopwatch attention_watch;
+    Mark(Phase::kAttention);
     AttendCovers(spec, call, kv, choices);
-    report.attention_ms += attention_watch.milliseconds();
+    Mark(Phase::kOther);
     if (call.cancel->load(std::memory_order_relaxed)) return;
-    AddToReport(spec, call, chunk, choices, report);
+    AddToReport(spec, call, chunk, choices);
   }
 
   bool AddMass(const DecoderSpec& spec, const MassCall& call) override {
@@ -225,8 +210,27 @@ class CpuBackend final : public Backend {
     Multiply(head, x, rows, {logits, DType::kF32, head.weight.shape[0]}, Accumulate::kOverwrite);
   }
 
+  uint32_t Largest(const Linear& head, ConstRows x) override {
+    std::vector<float> logits(static_cast<size_t>(head.weight.shape[0]));
+    Logits(head, x, 1, logits.data());
+    return longsight::Largest(logits);
+  }
+
   void Upload(const float* x, int64_t n, Rows y) override { std::copy_n(x, n, Floats(y)); }
 
+  void Mark(Phase phase) override {
+    const double milliseconds = phase_watch_.milliseconds();
+    if (phase_ == Phase::kIndex) report_.index_ms += milliseconds;
+    if (phase_ == Phase::kAttention) report_.attention_ms += milliseconds;
+    phase_ = phase;
+    phase_watch_ = Stopwatch();
+  }
+  // Nothing returns before its work is done.
+  bool Pace() override { return true; }
+  void Collect(PrefillReport& report) override {
+    Mark(Phase::kOther);
+    report.Add(std::exchange(report_, {}));
+  }
   void Wait() override {}
 
  private:
@@ -336,34 +340,34 @@ class CpuBackend final : public Backend {
 
   // Recall as it came out: the kept share of each probe row's attention, by its two log-sum-exps.
   void AddToReport(const DecoderSpec& spec, const SparseCall& call, const ChunkRows& chunk,
-                   const std::vector<HeadChoice>& choices, PrefillReport& report) const {
+                   const std::vector<HeadChoice>& choices) {
     const int64_t probe_rows = std::min(index::kProbeRows, call.rows);
+    const double dense = index::CausalArea(chunk.first_position, chunk.rows);
     for (int64_t head = 0; head < spec.heads; ++head) {
       const HeadChoice& choice = choices[static_cast<size_t>(head)];
-      report.dense_pairs += index::CausalArea(chunk.first_position, chunk.rows);
-      report.kept_pairs += choice.pairs;
-      report.guard_pairs += choice.guard_pairs;
-      if (call.outcomes != nullptr) call.outcomes[head] = {choice.pairs, 1};
-      if (choice.kind == index::PatternKind::kDense) continue;
-      double kept = 0;
-      for (int64_t i = 0; i < probe_rows; ++i) {
-        const int64_t row = call.rows - probe_rows + i;
-        kept +=
-            std::exp(static_cast<double>(call.lse[row * spec.heads + head]) -
-                     static_cast<double>(dense_lse_[static_cast<size_t>(head * probe_rows + i)]));
+      double recall = 1;
+      if (choice.kind != index::PatternKind::kDense) {
+        recall = 0;
+        for (int64_t i = 0; i < probe_rows; ++i) {
+          const int64_t row = call.rows - probe_rows + i;
+          recall +=
+              std::exp(static_cast<double>(call.lse[row * spec.heads + head]) -
+                       static_cast<double>(dense_lse_[static_cast<size_t>(head * probe_rows + i)]));
+        }
+        recall = std::min(1.0, recall / static_cast<double>(probe_rows));
       }
-      const double recall = std::min(1.0, kept / static_cast<double>(probe_rows));
-      if (call.outcomes != nullptr) call.outcomes[head].recall = recall;
-      report.sparse = true;
-      report.recall_sum += recall;
-      report.recall_count += 1;
-      report.recall_least = std::min(report.recall_least, recall);
+      report_.AddHead(dense, choice.pairs, choice.guard_pairs, recall);
+      if (call.outcomes != nullptr) call.outcomes[head] = {choice.pairs, recall};
     }
   }
 
   int threads_;
   bool exact_;
   cpu::ThreadPool pool_;
+  // Since the last Collect.
+  PrefillReport report_;
+  Phase phase_ = Phase::kOther;
+  Stopwatch phase_watch_;
   // Of AttendSparse; kept from call to call.
   std::vector<float> columns_, bands_, workspace_, key_means_, dense_lse_;
 };

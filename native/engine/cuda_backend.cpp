@@ -1,17 +1,25 @@
-// The CUDA backend; with cuda_weights all that knows kernels/cuda. Weights, KV and activations live
-// in device memory; operations are enqueued on one stream; only Logits and Wait wait for it.
+// The CUDA backend: with the other cuda_* files, all that knows kernels/cuda. Weights, KV
+// and activations live in device memory; operations are enqueued on one stream, and what waits for
+// it says so.
 #include <algorithm>
+#include <utility>
 
+#include "cuda/argmax.h"
 #include "cuda/blas_lt.h"
 #include "cuda/chunk_attention.h"
-#include "cuda/fp8_linear.h"
+#include "cuda/device.h"
+#include "cuda/kernels.h"
 #include "cuda/staging.h"
 #include "cuda/step_recording.h"
+#include "cuda/timeline.h"
 #include "cuda/weight_table.h"
 #include "engine/backend.h"
-#include "engine/cuda_checks.h"
+#include "engine/cuda_convert.h"
+#include "engine/cuda_evidence.h"
+#include "engine/cuda_memory.h"
 #include "engine/cuda_weights.h"
-#include "engine/stopwatch.h"
+#include "engine/error.h"
+#include "engine/sampler.h"
 #include "index/area.h"
 
 namespace longsight {
@@ -20,22 +28,24 @@ namespace {
 class CudaBackend final : public Backend {
  public:
   CudaBackend(int device, const cuda::DeviceInfo& info, std::unique_ptr<cuda::BlasLt> blas,
-              WeightType weights)
-      : device_(device), info_(info), blas_(std::move(blas)), weight_type_(weights) {
+              WeightType weight_type)
+      : device_(device), info_(info), memory_(device, info.name), blas_(std::move(blas)) {
     Check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
     attention_workspace_ = Hold(cuda::kAttentionWorkspace, "attention's workspace");
     blas_workspace_ = Hold(cuda::BlasLt::kWorkspaceBytes, "cuBLASLt's workspace");
     ids_ = Hold(kBlockRows * static_cast<int64_t>(sizeof(uint32_t)), "token ids");
     blas_->SetWorkspace(blas_workspace_.get());
     Check(steps_.Prepare(), "making room for recorded steps");
-    weights_ = std::make_unique<cuda::WeightTable>(
-        [this](int64_t bytes) { return Hold(bytes, "the weights"); }, stream_);
+    timeline_ = std::make_unique<cuda::Timeline>(stream_);
+    evidence_ = std::make_unique<CudaEvidence>(memory_, stream_);
+    weights_ = std::make_unique<CudaWeights>(weight_type, memory_, *blas_, kBlockRows, stream_);
   }
 
   ~CudaBackend() override {
     cudaSetDevice(device_);
     cudaStreamSynchronize(stream_);
     steps_.Release();
+    timeline_.reset();
     cudaStreamDestroy(stream_);
   }
 
@@ -47,28 +57,16 @@ class CudaBackend final : public Backend {
   int threads() const override { return 1; }
   DType activation_type() const override { return DType::kBF16; }
   int64_t block_rows() const override { return kBlockRows; }
-  int64_t scratch_bytes() const override {
+  int64_t scratch_bytes(const DecoderSpec& spec, DType kv_type) const override {
     return cuda::kAttentionWorkspace + cuda::BlasLt::kWorkspaceBytes +
-           kBlockRows * static_cast<int64_t>(sizeof(uint32_t)) + fp8_scratch_bytes_;
+           kBlockRows * static_cast<int64_t>(sizeof(uint32_t)) + weights_->scratch_bytes() +
+           (kv_type == DType::kE4M3 ? cuda::WidenedBytes(spec.kv_heads, spec.head_size) : 0);
   }
 
   BackendMemory Allocate(int64_t bytes, const char* purpose) override {
-    Use();
-    BackendMemory memory;
-    const cudaError_t error = cuda::Allocate(device_, bytes, &memory);
-    if (error == cudaErrorMemoryAllocation) {
-      cudaGetLastError();
-      throw Error(ErrorCode::kNotEnoughMemory, info_.name + " gave no " + std::to_string(bytes) +
-                                                   " bytes of memory for " + purpose + "; " +
-                                                   std::to_string(cuda::FreeBytes()) + " are free");
-    }
-    Check(error, "taking memory");
-    return memory;
+    return memory_.Allocate(bytes, purpose);
   }
-  int64_t available_bytes() const override {
-    Use();
-    return cuda::FreeBytes() + held_bytes_;
-  }
+  int64_t available_bytes() const override { return memory_.FreeBytes() + memory_.held_bytes(); }
   int64_t device_bytes() const override { return info_.memory_bytes; }
 
   int64_t TakeWeights(const Model& model) override {
@@ -79,19 +77,18 @@ class CudaBackend final : public Backend {
                       " is not supported on GPUs (multiples of 8 up to " +
                       std::to_string(cuda::kMaxHeadSize) + " are); use device cpu");
     }
-    const int64_t before = held_bytes_;
-    TakeModel(model, weight_type_, *weights_);
+    const int64_t before = memory_.held_bytes();
+    weights_->Take(model);
+    largest_ = Hold(sizeof(uint64_t), "the largest logit");
     logits_ =
         Hold(kLogitRows * model.spec.vocabulary * static_cast<int64_t>(sizeof(float)), "logits");
     Wait();
-    const int64_t taken = held_bytes_ - before;
-    if (weight_type_ == WeightType::kFp8) MakeFp8Linear(model.spec);  // plans count it as scratch
-    return taken;
+    return memory_.held_bytes() - before - weights_->scratch_bytes();
   }
 
   void Embed(const Tensor& table, const uint32_t* ids, int64_t rows, Rows y) override {
     Use();
-    Written(y, rows, table.shape[1]);
+    weights_->Written(y, rows, table.shape[1]);
     if (steps_.recording()) {
       // The token is the step's.
       Check(cuda::Embed({On(table.data), steps_.token(), rows, table.shape[1],
@@ -99,8 +96,8 @@ class CudaBackend final : public Backend {
             "embedding a token");
       return;
     }
-    Check(cudaMemcpyAsync(ids_.get(), ids, static_cast<size_t>(rows) * sizeof(uint32_t),
-                          cudaMemcpyHostToDevice, stream_),
+    // Pinned: a copy from other memory would first wait for the device.
+    Check(staged_ids_.Copy(ids_.get(), ids, rows * static_cast<int64_t>(sizeof(uint32_t)), stream_),
           "copying token ids");
     Check(cuda::Embed({On(table.data), reinterpret_cast<const uint32_t*>(ids_.get()), rows,
                        table.shape[1], static_cast<float*>(y.data), stream_}),
@@ -121,10 +118,11 @@ class CudaBackend final : public Backend {
     p.n = static_cast<int64_t>(weight.size());
     p.eps = static_cast<float>(epsilon);
     p.stream = stream_;
-    Written(y, rows, p.n);
-    // Of the residual stream: what projections read. Not heads.
-    if (fp8_ != nullptr && x.type == DType::kF32) {
-      p.rounded = fp8_->Expect(y.data, y.stride, rows, p.n);
+    // What projections read is a norm of the residual stream; the others are of heads.
+    if (x.type == DType::kF32) {
+      p.rounded = weights_->WrittenForProducts(y, rows, p.n);
+    } else {
+      weights_->Written(y, rows, p.n);
     }
     Check(cuda::RmsNorm(p), "normalising");
   }
@@ -134,23 +132,17 @@ class CudaBackend final : public Backend {
     cuda::MatmulParams p{};
     p.x = x.data;
     p.x_stride = x.stride;
-    weights_->Put(linear.weight.data, p);
-    if (!linear.bias.empty()) p.bias = weights_->BiasOn(linear.bias.data(), KernelType(y.type));
     p.y = y.data;
     p.y_type = KernelType(y.type);
+    weights_->Put(linear, p);
     p.y_stride = y.stride;
     p.rows = rows;
     p.in = linear.weight.shape[1];
     p.out = linear.weight.shape[0];
     p.add = mode == Accumulate::kAdd;
     p.stream = stream_;
-    Written(y, rows, p.out);
-    if (rows <= cuda::kStreamedRows) return Check(cuda::MatmulStreamed(p), "multiplying");
-    const std::string failure =
-        p.w_scales != nullptr ? fp8_->Multiply(p) : blas_->Multiply(p).failure;
-    if (failure.empty()) return;
-    Check(cudaPeekAtLastError(), "multiplying");
-    throw Error(ErrorCode::kInternal, failure);
+    weights_->Written(y, rows, p.out);
+    weights_->Multiply(p);
   }
 
   void Rotate(const RopeSpec& rope, Rows x, int64_t rows, int64_t heads, int64_t head_size,
@@ -169,17 +161,14 @@ class CudaBackend final : public Backend {
     p.interleaved = rope.interleaved;
     p.stream = stream_;
     p.step = steps_.step();
-    Written(x, rows, heads * head_size);
+    weights_->Written(x, rows, heads * head_size);
     Check(cuda::Rope(p), "turning heads");
   }
 
   void SwiGlu(Rows gate, ConstRows up, int64_t rows, int64_t n) override {
     Use();
-    Written(gate, rows, n);
-    cuda::InE4M3 rounded;
-    if (fp8_ != nullptr) rounded = fp8_->Expect(gate.data, gate.stride, rows, n);
     Check(cuda::SwiGlu({gate.data, up.data, gate.stride, up.stride, gate.data, gate.stride, rows, n,
-                        rounded, stream_}),
+                        weights_->WrittenForProducts(gate, rows, n), stream_}),
           "gating");
   }
 
@@ -196,8 +185,8 @@ class CudaBackend final : public Backend {
 
   void Attend(const DecoderSpec& spec, const AttentionCall& call) override {
     Use();
-    Written(call.out, call.rows, spec.query_size());
-    std::vector<cuda::CachedRun> runs = Runs(spec, call.kv);
+    weights_->Written(call.out, call.rows, spec.query_size());
+    std::vector<cuda::CachedRun> runs = KernelRuns(spec, call.kv);
     // What the recorded steps will have added.
     if (steps_.recording()) runs.back().tokens += cuda::StepRecording::kSteps - 1;
     cuda::AttentionDecodeParams p{};
@@ -226,10 +215,14 @@ class CudaBackend final : public Backend {
     Check(cuda::AttendChunk(p, widened_.get()));
   }
 
-  void AttendSparse(const DecoderSpec& spec, const SparseCall& call,
-                    PrefillReport& report) override;
+  void AttendSparse(const DecoderSpec& spec, const SparseCall& call) override;
   int64_t sparse_bytes(const DecoderSpec& spec, int64_t rows, int64_t tokens) const override;
   void ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t tokens) override;
+
+  bool AddMass(const DecoderSpec& spec, const MassCall& call) override {
+    evidence_->Add(spec, call);
+    return true;
+  }
 
   void Logits(const Linear& head, ConstRows x, int64_t rows, float* logits) override {
     const int64_t n = head.weight.shape[0];
@@ -244,9 +237,23 @@ class CudaBackend final : public Backend {
     }
   }
 
+  uint32_t Largest(const Linear& head, ConstRows x) override {
+    const int64_t n = head.weight.shape[0];
+    auto* const logits = reinterpret_cast<float*>(logits_.get());
+    Multiply(head, x, 1, {logits, DType::kF32, n}, Accumulate::kOverwrite);
+    Check(cuda::Argmax({logits, n, reinterpret_cast<uint64_t*>(largest_.get()), stream_}),
+          "looking for the largest logit");
+    uint64_t key = 0;
+    Check(cudaMemcpyAsync(&key, largest_.get(), sizeof key, cudaMemcpyDeviceToHost, stream_),
+          "copying a token");
+    Wait();
+    if (key == cuda::kNanKey) ThrowNan();
+    return cuda::ArgmaxId(key);
+  }
+
   void Upload(const float* x, int64_t n, Rows y) override {
     Use();
-    Written(y, 1, n);
+    weights_->Written(y, 1, n);
     cuda::Staging staging;
     Check(cuda::CopyRounded(x, cuda::DType::kF32, n, y.data, staging, stream_), "uploading");
   }
@@ -257,6 +264,22 @@ class CudaBackend final : public Backend {
   }
   void ForgetSteps() override { steps_.Forget(); }
 
+  void Mark(Phase phase) override {
+    Use();
+    Check(timeline_->Mark(static_cast<int>(phase)), "being timed");
+  }
+  bool Pace() override {
+    Use();
+    Check(timeline_->Pace(), "computing");
+    return false;
+  }
+  void Collect(PrefillReport& report) override {
+    Use();
+    Check(timeline_->Finish(), "computing");
+    report_.index_ms += timeline_->TakeMilliseconds(static_cast<int>(Phase::kIndex));
+    report_.attention_ms += timeline_->TakeMilliseconds(static_cast<int>(Phase::kAttention));
+    report.Add(std::exchange(report_, {}));
+  }
   void Wait() override {
     Use();
     Check(cudaStreamSynchronize(stream_), "computing");
@@ -268,55 +291,25 @@ class CudaBackend final : public Backend {
   // Rows of logits that are held on the device: one in a generation, more when tokens are scored.
   static constexpr int64_t kLogitRows = 8;
 
-  // The current device belongs to the thread, and calls come from several.
-  void Use() const { Check(cudaSetDevice(device_), "being chosen"); }
-
-  // Memory of the backend itself, for as long as it lives.
-  BackendMemory Hold(int64_t bytes, const char* purpose) {
-    BackendMemory memory = Allocate(bytes, purpose);
-    held_bytes_ += bytes;
-    return memory;
-  }
-
-  void MakeFp8Linear(const DecoderSpec& spec) {
-    const int64_t longest = std::max({spec.hidden, spec.query_size(), spec.intermediate});
-    fp8_scratch_bytes_ = cuda::Fp8Linear::ScratchBytes(kBlockRows, longest);
-    fp8_scratch_ = Hold(fp8_scratch_bytes_, "activations in fp8");
-    fp8_ = std::make_unique<cuda::Fp8Linear>(*blas_, kBlockRows, longest, fp8_scratch_.get());
-  }
-
-  // Every operation that writes activations says so: what is held of them in fp8 is stale then.
-  void Written(ConstRows y, int64_t rows, int64_t n) {
-    if (fp8_ == nullptr) return;
-    fp8_->Forget(y.data, ((rows - 1) * y.stride + n) * DTypeBytes(y.type));
-  }
+  void Use() const { memory_.Use(); }
+  BackendMemory Hold(int64_t bytes, const char* purpose) { return memory_.Hold(bytes, purpose); }
 
   // Where the weights that the model has at `host` are on the device.
   const void* On(const void* host) const { return weights_->On(host); }
 
-  static std::vector<cuda::CachedRun> Runs(const DecoderSpec& spec, std::span<const KvRun> runs) {
-    std::vector<cuda::CachedRun> result;
-    for (const KvRun& run : runs) {
-      result.push_back(
-          {{run.keys, run.values, spec.kv_size(), spec.head_size, run.tokens, run.first_position},
-           run.key_scales,
-           run.value_scales});
-    }
-    return result;
-  }
-
   int device_;
   cuda::DeviceInfo info_;
+  CudaMemory memory_;
   cuda::StepRecording steps_;
   std::unique_ptr<cuda::BlasLt> blas_;
-  WeightType weight_type_;
   cudaStream_t stream_ = nullptr;
-  // Of all memory below.
-  int64_t held_bytes_ = 0;
-  BackendMemory attention_workspace_, blas_workspace_, ids_, logits_, widened_, fp8_scratch_;
-  std::unique_ptr<cuda::WeightTable> weights_;
-  int64_t fp8_scratch_bytes_ = 0;  // as what follows, of weights in fp8 alone
-  std::unique_ptr<cuda::Fp8Linear> fp8_;
+  BackendMemory attention_workspace_, blas_workspace_, ids_, logits_, largest_, widened_;
+  cuda::Staging staged_ids_{kBlockRows * static_cast<int64_t>(sizeof(uint32_t))};
+  // Times, and what sparse heads did, since the last Collect.
+  std::unique_ptr<cuda::Timeline> timeline_;
+  PrefillReport report_;
+  std::unique_ptr<CudaWeights> weights_;
+  std::unique_ptr<CudaEvidence> evidence_;
   // Of AttendSparse; grows with the context.
   BackendMemory sparse_workspace_;
   int64_t sparse_workspace_bytes_ = 0;
@@ -334,18 +327,16 @@ void CudaBackend::ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t t
   const int64_t bytes = sparse_bytes(spec, rows, tokens);
   if (bytes <= sparse_workspace_bytes_) return;
   Wait();
-  held_bytes_ -= sparse_workspace_bytes_;
+  memory_.Drop(sparse_workspace_, sparse_workspace_bytes_);
   sparse_workspace_bytes_ = 0;
-  sparse_workspace_.reset();
   sparse_workspace_ = Hold(bytes, "sparse attention's lines");
   sparse_workspace_bytes_ = bytes;
 }
 
-void CudaBackend::AttendSparse(const DecoderSpec& spec, const SparseCall& call,
-                               PrefillReport& report) {
+void CudaBackend::AttendSparse(const DecoderSpec& spec, const SparseCall& call) {
   Use();
-  Written(call.out, call.rows, spec.query_size());
-  const std::vector<cuda::CachedRun> runs = Runs(spec, call.kv);
+  weights_->Written(call.out, call.rows, spec.query_size());
+  const std::vector<cuda::CachedRun> runs = KernelRuns(spec, call.kv);
   cuda::SparseChunkParams p{};
   p.shape = SparseShape(spec, call.rows, call.first_position + call.rows);
   ReserveSparse(spec, call.rows, p.shape.tokens);
@@ -363,22 +354,23 @@ void CudaBackend::AttendSparse(const DecoderSpec& spec, const SparseCall& call,
   p.lse = call.lse;
   p.workspace = sparse_workspace_.get();
   p.stream = stream_;
-  const Stopwatch index_watch;
+  Mark(Phase::kIndex);
   Check(cuda::ChooseSparseChunk(p));
-  Wait();
-  report.index_ms += index_watch.milliseconds();
-  const Stopwatch attention_watch;
+  Mark(Phase::kAttention);
   Check(cuda::AttendSparseChunk(p));
-  std::vector<cuda::HeadReport> heads(static_cast<size_t>(spec.heads));
-  Check(cudaMemcpyAsync(heads.data(), cuda::SparseChunkReports(p),
-                        heads.size() * sizeof(cuda::HeadReport), cudaMemcpyDeviceToHost, stream_),
+  Mark(Phase::kOther);
+  const double dense = index::CausalArea(call.first_position, call.rows);
+  const auto read = [this, heads = spec.heads, dense, outcomes = call.outcomes](const auto* data) {
+    const auto* const reports = reinterpret_cast<const cuda::HeadReport*>(data);
+    for (int64_t head = 0; head < heads; ++head) {
+      const cuda::HeadReport& told = reports[head];
+      report_.AddHead(dense, told.pairs, told.guard_pairs, told.recall);
+      if (outcomes != nullptr) outcomes[head] = {told.pairs, told.recall};
+    }
+  };
+  Check(timeline_->Fetch(cuda::SparseChunkReports(p),
+                         spec.heads * static_cast<int64_t>(sizeof(cuda::HeadReport)), read),
         "reporting");
-  Wait();
-  report.attention_ms += attention_watch.milliseconds();
-  for (const cuda::HeadReport& head : heads) {
-    report.AddHead(index::CausalArea(call.first_position, call.rows), head.pairs, head.guard_pairs,
-                   head.recall);
-  }
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 
 #include "engine/error.h"
 #include "engine/line_choice.h"
-#include "engine/stopwatch.h"
 #include "index/area.h"
 #include "index/select.h"
 
@@ -39,6 +38,7 @@ double LogLikelihood(std::span<const float> logits, uint32_t token) {
   for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - top);
   return static_cast<double>(logits[token]) - top - std::log(sum);
 }
+
 // From so many rows on a layer takes long enough to be waited for.
 constexpr int64_t kPacedRows = 512;
 
@@ -55,7 +55,7 @@ struct Decoder::Chunk {
   // Tokens done before this chunk, to be reported with its share of the layers.
   int64_t done;
   const ForwardProgress& progress;
-  float* logits;  // or null
+  NextToken next;
 
   int64_t rows() const { return static_cast<int64_t>(tokens.size()); }
   int64_t first_position() const { return tail.first_position() + tail.tokens(); }
@@ -66,7 +66,24 @@ struct Decoder::Chunk {
 
 void Decoder::Forward(const KvState& base, KvSegment& tail, std::span<const uint32_t> tokens,
                       Workspace& workspace, const std::atomic<bool>& cancel,
-                      const ForwardProgress& progress, float* logits) {
+                      const ForwardProgress& progress, const NextToken& next) {
+  try {
+    ForwardChunks(base, tail, tokens, workspace, cancel, progress, next);
+  } catch (...) {
+    // What is under way uses memory that the caller is about to free, and belongs to no report.
+    try {
+      PrefillReport dropped;
+      backend_.Collect(dropped);
+    } catch (...) {  // the first failure is the one to tell
+    }
+    throw;
+  }
+  if (report_ != nullptr) backend_.Collect(*report_);
+}
+
+void Decoder::ForwardChunks(const KvState& base, KvSegment& tail, std::span<const uint32_t> tokens,
+                            Workspace& workspace, const std::atomic<bool>& cancel,
+                            const ForwardProgress& progress, const NextToken& next) {
   const auto total = static_cast<int64_t>(tokens.size());
   for (int64_t done = 0; done < total;) {
     const int64_t rows = std::min(workspace.chunk(), total - done);
@@ -79,7 +96,7 @@ void Decoder::Forward(const KvState& base, KvSegment& tail, std::span<const uint
                       cancel,
                       done,
                       progress,
-                      last ? logits : nullptr};
+                      last ? next : NextToken{}};
     ForwardChunk(chunk);
     backend_.Wait();  // what is committed is complete
     tail.Commit(rows);
@@ -89,10 +106,10 @@ void Decoder::Forward(const KvState& base, KvSegment& tail, std::span<const uint
 }
 
 void Decoder::Step(const KvState& base, KvSegment& tail, uint32_t token, Workspace& workspace,
-                   const std::atomic<bool>& cancel, float* logits) {
+                   const std::atomic<bool>& cancel, const NextToken& next) {
   const ForwardProgress silent = [](int64_t) {};
   const std::span<const uint32_t> tokens(&token, 1);
-  const Chunk chunk{base, tail, tokens, tokens, workspace, cancel, 0, silent, logits};
+  const Chunk chunk{base, tail, tokens, tokens, workspace, cancel, 0, silent, next};
   chunk.CheckCancelled();
   // What looks on at every step cannot be recorded.
   if (evidence_ != nullptr || observer_) {
@@ -100,7 +117,7 @@ void Decoder::Step(const KvState& base, KvSegment& tail, uint32_t token, Workspa
   } else {
     backend_.RunStep(token, chunk.first_position(), [&] { RunLayers(chunk); });
   }
-  ComputeLogits(chunk, 0, 1, logits);
+  ComputeNext(chunk);
   backend_.Wait();  // what is committed is complete
   tail.Commit(1);
 }
@@ -108,11 +125,14 @@ void Decoder::Step(const KvState& base, KvSegment& tail, uint32_t token, Workspa
 void Decoder::ForwardChunk(const Chunk& chunk) {
   RunLayers(chunk);
   Score(chunk);
-  if (chunk.logits != nullptr) ComputeLogits(chunk, chunk.rows() - 1, 1, chunk.logits);
+  if (chunk.next.wanted()) ComputeNext(chunk);
 }
 
 void Decoder::RunLayers(const Chunk& chunk) {
   const int64_t layers = model_.spec.layer_count();
+  // Else a device would be far behind what is reported, and could not be cancelled: half a layer is
+  // under way while the next half is asked for.
+  const bool paced = chunk.rows() >= kPacedRows;
   Embed(chunk);
   for (int64_t layer = 0; layer < layers; ++layer) {
     // Nobody reads the last layer's output but for the rows that logits come from: of the others
@@ -122,16 +142,16 @@ void Decoder::RunLayers(const Chunk& chunk) {
     Project(chunk, layer, first_row);
     if (first_row == chunk.rows()) return;
     Attend(chunk, layer, first_row);
-    if (evidence_ != nullptr && chunk.logits != nullptr) AddEvidence(chunk, layer);
+    if (paced) backend_.Pace();
+    if (evidence_ != nullptr && chunk.next.wanted()) AddEvidence(chunk, layer);
     FinishLayer(chunk, layer, first_row);
-    // Else a device would be far behind what is reported, and could not be cancelled.
-    if (chunk.rows() >= kPacedRows) backend_.Wait();
-    chunk.progress(chunk.done + chunk.rows() * (layer + 1) / (layers + 1));
+    const bool done = !paced || backend_.Pace();
+    chunk.progress(chunk.done + chunk.rows() * (layer + (done ? 1 : 0)) / (layers + 1));
   }
 }
 
 int64_t Decoder::FirstOutput(const Chunk& chunk) const {
-  const int64_t last = chunk.rows() - (chunk.logits != nullptr ? 1 : 0);
+  const int64_t last = chunk.rows() - (chunk.next.wanted() ? 1 : 0);
   if (settings_ == nullptr || settings_->score_from <= 0) return last;
   return std::clamp<int64_t>(settings_->score_from - 1 - chunk.done, 0, last);
 }
@@ -211,10 +231,7 @@ std::vector<KvRun> Decoder::Runs(const Chunk& chunk, int64_t layer, int64_t olde
 // The rows from `first_query` on.
 void Decoder::Attend(const Chunk& chunk, int64_t layer, int64_t first_query) {
   const DecoderSpec& spec = model_.spec;
-  // Times are of the device's work, not of asking for it.
-  if (report_ != nullptr) backend_.Wait();
   if (IsSparse(chunk, layer)) return AttendSparse(chunk, layer, first_query);
-  const Stopwatch watch;
   const int64_t window = spec.layers[static_cast<size_t>(layer)].window;
   const int64_t position = chunk.first_position() + first_query;
   // The oldest key that the first query still sees.
@@ -230,20 +247,21 @@ void Decoder::Attend(const Chunk& chunk, int64_t layer, int64_t first_query) {
   call.out = chunk.space.attention.From(first_query);
   call.lse = chunk.space.log_sum_exp + first_query * spec.heads;
   call.cancel = &chunk.cancel;
+  const bool reported = report_ != nullptr && window == 0;
+  if (reported) backend_.Mark(Phase::kAttention);
   backend_.Attend(spec, call);
+  if (reported) backend_.Mark(Phase::kOther);
   chunk.CheckCancelled();
   if (observer_ && window == 0) {
     std::vector<KvRun> all;
     observer_(layer, MakeSparseCall(chunk, layer, first_query, all));
     chunk.CheckCancelled();
   }
-  if (report_ == nullptr || window > 0) return;
+  if (!reported) return;
   const double pairs =
       static_cast<double>(spec.heads) * index::CausalArea(call.first_position, call.rows);
   report_->dense_pairs += pairs;
   report_->kept_pairs += pairs;
-  backend_.Wait();
-  report_->attention_ms += watch.milliseconds();
 }
 
 // The last row's, from the log-sum-exp that Attend has left.
@@ -304,7 +322,7 @@ void Decoder::AttendSparse(const Chunk& chunk, int64_t layer, int64_t first_quer
   SparseCall call = MakeSparseCall(chunk, layer, first_query, runs);
   call.patterns = patterns.layer(layer);
   call.recall_floor = settings_->recall_floor;
-  backend_.AttendSparse(model_.spec, call, *report_);
+  backend_.AttendSparse(model_.spec, call);
   chunk.CheckCancelled();
 }
 
@@ -333,6 +351,16 @@ void Decoder::ComputeLogits(const Chunk& chunk, int64_t first_row, int64_t rows,
   backend_.RmsNorm(space.residual.From(first_row), model_.final_norm, model_.spec.norm_epsilon,
                    rows, space.normed);
   backend_.Logits(model_.head, space.normed, rows, logits);
+}
+
+// From the last row.
+void Decoder::ComputeNext(const Chunk& chunk) {
+  const int64_t row = chunk.rows() - 1;
+  if (chunk.next.logits != nullptr) ComputeLogits(chunk, row, 1, chunk.next.logits);
+  if (chunk.next.largest == nullptr) return;
+  backend_.RmsNorm(chunk.space.residual.From(row), model_.final_norm, model_.spec.norm_epsilon, 1,
+                   chunk.space.normed);
+  *chunk.next.largest = backend_.Largest(model_.head, chunk.space.normed);
 }
 
 // Each row's output against the token that follows it.

@@ -24,21 +24,28 @@ using ForwardProgress = std::function<void(int64_t processed_tokens)>;
 // with `out` and `lse` as dense attention left them.
 using AttentionObserver = std::function<void(int64_t layer, const SparseCall& dense)>;
 
+// What is wanted of the position after the last token, where anything is.
+struct NextToken {
+  float* logits = nullptr;      // [vocabulary]
+  uint32_t* largest = nullptr;  // the id of the largest logit
+
+  bool wanted() const { return logits != nullptr || largest != nullptr; }
+};
+
 class Decoder {
  public:
   Decoder(const Model& model, Backend& backend) : model_(model), backend_(backend) {}
 
   // Runs `tokens` behind `base` and `tail`'s own tokens, and commits them to `tail`, whose capacity
-  // must suffice. With `logits` ([vocabulary]) it also computes those of the position after the
-  // last token. Throws Error(kCancelled) soon after `cancel` turns true; chunks committed until
+  // must suffice. Throws Error(kCancelled) soon after `cancel` turns true; chunks committed until
   // then stay valid.
   void Forward(const KvState& base, KvSegment& tail, std::span<const uint32_t> tokens,
                Workspace& workspace, const std::atomic<bool>& cancel,
-               const ForwardProgress& progress, float* logits);
+               const ForwardProgress& progress, const NextToken& next);
 
   // The same for one token of a generation.
   void Step(const KvState& base, KvSegment& tail, uint32_t token, Workspace& workspace,
-            const std::atomic<bool>& cancel, float* logits);
+            const std::atomic<bool>& cancel, const NextToken& next);
 
   // The following chunks' full attention is what `settings` say, and `report` gets what it was;
   // both must outlive them.
@@ -51,6 +58,9 @@ class Decoder {
 
  private:
   struct Chunk;
+  void ForwardChunks(const KvState& base, KvSegment& tail, std::span<const uint32_t> tokens,
+                     Workspace& workspace, const std::atomic<bool>& cancel,
+                     const ForwardProgress& progress, const NextToken& next);
   void ForwardChunk(const Chunk& chunk);
   void RunLayers(const Chunk& chunk);
   void Embed(const Chunk& chunk);
@@ -60,6 +70,7 @@ class Decoder {
   // The first row whose output of the last layer somebody reads.
   int64_t FirstOutput(const Chunk& chunk) const;
   void ComputeLogits(const Chunk& chunk, int64_t first_row, int64_t rows, float* logits);
+  void ComputeNext(const Chunk& chunk);
   void Score(const Chunk& chunk);
 
   std::vector<KvRun> Runs(const Chunk& chunk, int64_t layer, int64_t oldest) const;

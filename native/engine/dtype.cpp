@@ -20,6 +20,20 @@ float HalfToFloat(uint16_t half) {
 
 }  // namespace
 
+const char* DTypeName(DType type) {
+  switch (type) {
+    case DType::kF32:
+      return "f32";
+    case DType::kF16:
+      return "f16";
+    case DType::kBF16:
+      return "bf16";
+    case DType::kE4M3:
+      return "fp8";
+  }
+  return "";
+}
+
 void WidenToFloat(const void* source, DType type, int64_t n, float* out) {
   if (type == DType::kF32) {
     std::memcpy(out, source, static_cast<size_t>(n) * sizeof(float));

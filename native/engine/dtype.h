@@ -12,6 +12,9 @@ constexpr int64_t DTypeBytes(DType type) {
   return type == DType::kF32 ? 4 : type == DType::kE4M3 ? 1 : 2;
 }
 
+// "f32", "f16", "bf16", "fp8". A static string.
+const char* DTypeName(DType type);
+
 // Widens `n` elements of `type` at `source` (any alignment) to fp32; exact; not for kE4M3.
 void WidenToFloat(const void* source, DType type, int64_t n, float* out);
 

@@ -21,15 +21,29 @@ int CudaDevice(const std::string& device) {
   return error == std::errc() && rest == end && number >= 0 ? number : -1;
 }
 
-DType KvElement(const Backend& backend, Precision precision, KvType kv) {
-  if (kv == KvType::kFp8) {
-    if (backend.activation_type() != DType::kBF16) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  "keys and values in fp8 need a GPU, not device \"" + backend.device() + "\"");
-    }
-    return DType::kE4M3;
+// What the KV of a new prefix may be, the best first.
+std::vector<DType> KvTypes(const Backend& backend, Precision precision, KvType kv,
+                           const DecoderSpec& spec) {
+  if (precision == Precision::kF32) return {DType::kF32};
+  if (kv == KvType::kBf16) return {DType::kBF16};
+  // Vectors of 16 bytes.
+  const bool fits = spec.head_size % 16 == 0;
+  const bool on_gpu = backend.activation_type() == DType::kBF16;
+  if (kv == KvType::kAuto) {
+    if (fits && on_gpu) return {DType::kBF16, DType::kE4M3};
+    return {DType::kBF16};
   }
-  return precision == Precision::kF32 ? DType::kF32 : DType::kBF16;
+  if (!on_gpu) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "keys and values in fp8 need a GPU, not device \"" + backend.device() + "\"");
+  }
+  if (!fits) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "keys and values in fp8 need a head size that is a multiple of 16, and this "
+                "model's is " +
+                    std::to_string(spec.head_size));
+  }
+  return {DType::kE4M3};
 }
 
 void CheckChunk(int64_t chunk_tokens) {
@@ -79,20 +93,38 @@ std::unique_ptr<Engine> Engine::Load(const std::string& model_dir, const EngineO
 Engine::Engine(Model model, std::unique_ptr<Backend> backend, Precision precision, KvType kv)
     : model_(std::move(model)),
       backend_(std::move(backend)),
-      kv_layout_{model_.spec.layer_count(), model_.spec.kv_heads, model_.spec.head_size,
-                 KvElement(*backend_, precision, kv)},
       kv_account_(std::make_shared<std::atomic<int64_t>>(0)) {
+  const DecoderSpec& spec = model_.spec;
+  for (const DType type : KvTypes(*backend_, precision, kv, spec)) {
+    kv_layouts_.push_back({spec.layer_count(), spec.kv_heads, spec.head_size, type});
+  }
   model_.weights_bytes = backend_->TakeWeights(model_);
 }
 
-MemoryPlan Engine::Plan(int64_t context_tokens, int64_t chunk_tokens) const {
+const KvLayout& Engine::LayoutOf(DType kv_type) const {
+  const auto layout = std::ranges::find(kv_layouts_, kv_type, &KvLayout::type);
+  if (layout == kv_layouts_.end()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                std::string("kv: this engine keeps no keys and values in ") + DTypeName(kv_type));
+  }
+  return *layout;
+}
+
+std::vector<MemoryPlan> Engine::Plan(int64_t context_tokens, int64_t chunk_tokens,
+                                     int64_t held_tokens, std::optional<DType> kv_type) const {
   CheckChunk(chunk_tokens);
   if (context_tokens < 0 || context_tokens > model_.spec.max_context) {
     throw Error(ErrorCode::kInvalidArgument, "contextTokens must be from 0 to " +
                                                  std::to_string(model_.spec.max_context) +
                                                  ", the model's longest context");
   }
-  return PlanMemory(model_, *backend_, kv_layout_, 0, context_tokens, chunk_tokens);
+  if (held_tokens < 0 || held_tokens > context_tokens) {
+    throw Error(ErrorCode::kInvalidArgument, "heldTokens must be from 0 to contextTokens");
+  }
+  std::span<const KvLayout> layouts = kv_layouts_;
+  if (kv_type) layouts = {&LayoutOf(*kv_type), 1};
+  return PlanChoices(model_, *backend_, layouts, held_tokens, context_tokens - held_tokens,
+                     chunk_tokens);
 }
 
 void Engine::CheckTokens(const KvState& base, std::span<const uint32_t> tokens, int64_t new_tokens,
@@ -116,15 +148,17 @@ void Engine::CheckTokens(const KvState& base, std::span<const uint32_t> tokens, 
   }
 }
 
-std::shared_ptr<KvSegment> Engine::NewSegment(const KvState& base, int64_t capacity,
-                                              int64_t chunk_tokens, int64_t more_bytes) {
+std::shared_ptr<KvSegment> Engine::NewSegment(const KvState& base, std::optional<DType> kv_type,
+                                              int64_t capacity, int64_t chunk_tokens,
+                                              int64_t more_bytes) {
   const int64_t held = base.token_count();
-  MemoryPlan plan = PlanMemory(model_, *backend_, kv_layout_, held, capacity, chunk_tokens);
+  const KvLayout& layout = LayoutOf(base.type().value_or(kv_type.value_or(kv_layout().type)));
+  MemoryPlan plan = PlanMemory(model_, *backend_, layout, held, capacity, chunk_tokens);
   plan.workspace_bytes += more_bytes;
   plan.required_bytes += more_bytes;
   RequireFit(plan, capacity);
-  return std::make_shared<KvSegment>(kv_layout_, held, capacity,
-                                     backend_->Allocate(kv_layout_.bytes(capacity), "the KV cache"),
+  return std::make_shared<KvSegment>(layout, held, capacity,
+                                     backend_->Allocate(layout.bytes(capacity), "the KV cache"),
                                      kv_account_);
 }
 
@@ -138,7 +172,7 @@ PrefillResult Engine::Prefill(const KvState& base, std::span<const uint32_t> tok
                               const std::atomic<bool>& cancel, const ForwardProgress& progress) {
   const auto count = static_cast<int64_t>(tokens.size());
   CheckTokens(base, tokens, count, chunk_tokens, ErrorCode::kOverBudget);
-  std::shared_ptr<KvSegment> segment = NewSegment(base, count, chunk_tokens);
+  std::shared_ptr<KvSegment> segment = NewSegment(base, settings.kv_type, count, chunk_tokens);
   Workspace workspace(model_.spec, *backend_, std::min(chunk_tokens, count));
   PrefillResult result;
   if (settings.mode != PrefillMode::kDense) {
@@ -146,7 +180,7 @@ PrefillResult Engine::Prefill(const KvState& base, std::span<const uint32_t> tok
   }
   Decoder decoder(model_, *backend_);
   decoder.SetPrefill(settings, result.report);
-  decoder.Forward(base, *segment, tokens, workspace, cancel, progress, nullptr);
+  decoder.Forward(base, *segment, tokens, workspace, cancel, progress, {});
   result.kv = base.Append(std::move(segment));
   return result;
 }
@@ -158,13 +192,13 @@ PatternScores Engine::TryPatterns(std::span<const uint32_t> tokens, int64_t chun
   CheckTokens({}, tokens, count, chunk_tokens, ErrorCode::kOverBudget);
   const int64_t rows = std::min(chunk_tokens, count);
   const std::shared_ptr<KvSegment> segment =
-      NewSegment({}, count, chunk_tokens, PatternSearch::Bytes(model_.spec, rows));
+      NewSegment({}, std::nullopt, count, chunk_tokens, PatternSearch::Bytes(model_.spec, rows));
   Workspace workspace(model_.spec, *backend_, rows);
   PatternSearch search(model_.spec, *backend_, trial, count, chunk_tokens);
   Decoder decoder(model_, *backend_);
   decoder.SetObserver(
       [&](int64_t layer, const SparseCall& dense) { search.Observe(layer, dense); });
-  decoder.Forward({}, *segment, tokens, workspace, cancel, progress, nullptr);
+  decoder.Forward({}, *segment, tokens, workspace, cancel, progress, {});
   return search.Finish();
 }
 
@@ -172,11 +206,12 @@ std::vector<float> Engine::Logits(const KvState& base, std::span<const uint32_t>
                                   int64_t chunk_tokens, const std::atomic<bool>& cancel) {
   const auto count = static_cast<int64_t>(tokens.size());
   CheckTokens(base, tokens, count, chunk_tokens, ErrorCode::kOverBudget);
-  std::shared_ptr<KvSegment> segment = NewSegment(base, count, chunk_tokens);
+  std::shared_ptr<KvSegment> segment = NewSegment(base, std::nullopt, count, chunk_tokens);
   Workspace workspace(model_.spec, *backend_, std::min(chunk_tokens, count));
   std::vector<float> logits(static_cast<size_t>(model_.spec.vocabulary));
   Decoder(model_, *backend_)
-      .Forward(base, *segment, tokens, workspace, cancel, [](int64_t) {}, logits.data());
+      .Forward(base, *segment, tokens, workspace, cancel, [](int64_t) {},
+               {.logits = logits.data()});
   return logits;
 }
 
@@ -194,9 +229,17 @@ GenerateResult Engine::Generate(const KvState& base, std::span<const uint32_t> t
   const int64_t max_tokens = std::min(options.max_tokens, room);
   Sampler sampler(options.sampling);
   const int64_t capacity = count + max_tokens - 1;
-  std::shared_ptr<KvSegment> segment = NewSegment(base, capacity, options.chunk_tokens);
+  std::shared_ptr<KvSegment> segment =
+      NewSegment(base, std::nullopt, capacity, options.chunk_tokens);
   Workspace workspace(model_.spec, *backend_, std::min(options.chunk_tokens, count));
-  std::vector<float> logits(static_cast<size_t>(model_.spec.vocabulary));
+  // The largest logit is found where the logits are; drawing from them takes all of them here.
+  std::vector<float> logits;
+  uint32_t token = 0;
+  NextToken next{.largest = &token};
+  if (!sampler.greedy()) {
+    logits.resize(static_cast<size_t>(model_.spec.vocabulary));
+    next = {.logits = logits.data()};
+  }
   Decoder decoder(model_, *backend_);
   AttentionEvidence evidence(model_.spec, options.evidence_ends, base.token_count());
   if (!options.evidence_ends.empty()) decoder.SetEvidence(evidence);
@@ -207,11 +250,11 @@ GenerateResult Engine::Generate(const KvState& base, std::span<const uint32_t> t
     backend_->ForgetSteps();
     while (static_cast<int64_t>(result.tokens.size()) < max_tokens) {
       if (result.tokens.empty()) {
-        decoder.Forward(base, *segment, tokens, workspace, cancel, [](int64_t) {}, logits.data());
+        decoder.Forward(base, *segment, tokens, workspace, cancel, [](int64_t) {}, next);
       } else {
-        decoder.Step(base, *segment, result.tokens.back(), workspace, cancel, logits.data());
+        decoder.Step(base, *segment, result.tokens.back(), workspace, cancel, next);
       }
-      const uint32_t token = sampler.Sample(logits);
+      if (!sampler.greedy()) token = sampler.Sample(logits);
       if (result.tokens.empty()) {
         result.first_token_ms = watch.milliseconds();
         decode_watch = Stopwatch();

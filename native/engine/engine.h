@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,8 +26,9 @@ enum class Precision {
   kF32,   // everything fp32: for tests
 };
 
-// Of keys and values, where activations are bf16.
+// What keys and values may be kept in, where activations are bf16.
 enum class KvType {
+  kAuto,  // bf16; a caller may ask for fp8 on a GPU (PrefillSettings::kv_type)
   kBf16,
   kFp8,  // half the memory; on a GPU
 };
@@ -35,7 +37,7 @@ struct EngineOptions {
   std::string device = "auto";  // "auto", "cpu", "cuda" or "cuda:N"
   int threads = 0;              // 0: all processors
   Precision precision = Precision::kBf16;
-  KvType kv = KvType::kBf16;
+  KvType kv = KvType::kAuto;
   WeightType weights = WeightType::kBf16;
 };
 
@@ -81,16 +83,20 @@ class Engine {
   static std::unique_ptr<Engine> Load(const std::string& model_dir, const EngineOptions& options);
   // Throws Error(kInvalidArgument) when the backend has no such KV.
   Engine(Model model, std::unique_ptr<Backend> backend, Precision precision,
-         KvType kv = KvType::kBf16);
+         KvType kv = KvType::kAuto);
 
   const Model& model() const { return model_; }
   const Backend& backend() const { return *backend_; }
-  const KvLayout& kv_layout() const { return kv_layout_; }
+  // Of a new prefix when nobody asks for another.
+  const KvLayout& kv_layout() const { return kv_layouts_.front(); }
   int64_t kv_bytes() const { return kv_account_->load(); }
 
-  // For a whole context of `context_tokens`, nothing of it held yet. Throws
-  // Error(kInvalidArgument).
-  MemoryPlan Plan(int64_t context_tokens, int64_t chunk_tokens) const;
+  // Ways to have a context of `context_tokens` (PlanChoices), of which the first `held_tokens` are
+  // held already, in KV of `kv_type`; without one: in any that a new prefix may have. The caller
+  // chooses, and asks for it. Throws Error(kInvalidArgument).
+  std::vector<MemoryPlan> Plan(int64_t context_tokens, int64_t chunk_tokens,
+                               int64_t held_tokens = 0,
+                               std::optional<DType> kv_type = std::nullopt) const;
 
   // `base` followed by `tokens` as one new segment. Throws Error: kInvalidArgument, kOverBudget
   // (beyond the model's context), kNotEnoughMemory, kCancelled.
@@ -119,13 +125,16 @@ class Engine {
  private:
   void CheckTokens(const KvState& base, std::span<const uint32_t> tokens, int64_t new_tokens,
                    int64_t chunk_tokens, ErrorCode too_long) const;
-  // Checks that it fits, with `more_bytes` beside it.
-  std::shared_ptr<KvSegment> NewSegment(const KvState& base, int64_t capacity, int64_t chunk_tokens,
+  // Throws Error(kInvalidArgument) when new prefixes have no such KV.
+  const KvLayout& LayoutOf(DType kv_type) const;
+  // Of the type of `base`, or else `kv_type`. Checks that it fits, with `more_bytes` beside it.
+  std::shared_ptr<KvSegment> NewSegment(const KvState& base, std::optional<DType> kv_type,
+                                        int64_t capacity, int64_t chunk_tokens,
                                         int64_t more_bytes = 0);
 
   Model model_;
   std::unique_ptr<Backend> backend_;
-  KvLayout kv_layout_;
+  std::vector<KvLayout> kv_layouts_;  // the best first
   KvAccount kv_account_;
 };
 

@@ -21,7 +21,9 @@ class ForwardingBackend : public Backend {
   int threads() const override { return inner_->threads(); }
   DType activation_type() const override { return inner_->activation_type(); }
   int64_t block_rows() const override { return inner_->block_rows(); }
-  int64_t scratch_bytes() const override { return inner_->scratch_bytes(); }
+  int64_t scratch_bytes(const DecoderSpec& spec, DType kv_type) const override {
+    return inner_->scratch_bytes(spec, kv_type);
+  }
   BackendMemory Allocate(int64_t bytes, const char* purpose) override {
     return inner_->Allocate(bytes, purpose);
   }
@@ -54,9 +56,8 @@ class ForwardingBackend : public Backend {
   void Attend(const DecoderSpec& spec, const AttentionCall& call) override {
     inner_->Attend(spec, call);
   }
-  void AttendSparse(const DecoderSpec& spec, const SparseCall& call,
-                    PrefillReport& report) override {
-    inner_->AttendSparse(spec, call, report);
+  void AttendSparse(const DecoderSpec& spec, const SparseCall& call) override {
+    inner_->AttendSparse(spec, call);
   }
   void ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t tokens) override {
     inner_->ReserveSparse(spec, rows, tokens);
@@ -67,7 +68,11 @@ class ForwardingBackend : public Backend {
   void Logits(const Linear& head, ConstRows x, int64_t rows, float* logits) override {
     inner_->Logits(head, x, rows, logits);
   }
+  uint32_t Largest(const Linear& head, ConstRows x) override { return inner_->Largest(head, x); }
   void Upload(const float* x, int64_t n, Rows y) override { inner_->Upload(x, n, y); }
+  void Mark(Phase phase) override { inner_->Mark(phase); }
+  bool Pace() override { return inner_->Pace(); }
+  void Collect(PrefillReport& report) override { inner_->Collect(report); }
   void Wait() override { inner_->Wait(); }
 
  protected:

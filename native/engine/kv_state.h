@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "engine/kv_segment.h"
@@ -20,6 +21,15 @@ class KvState {
 
   int64_t token_count() const { return token_count_; }
   const std::vector<Part>& parts() const { return parts_; }
+  // Of every part; none when there are no tokens.
+  std::optional<DType> type() const {
+    if (parts_.empty()) return std::nullopt;
+    return parts_.front().segment->layout().type;
+  }
+  // That the tokens take, though a segment may be longer than what this state sees of it.
+  int64_t bytes() const {
+    return parts_.empty() ? 0 : token_count_ * parts_.front().segment->layout().bytes_per_token();
+  }
 
   // The first `tokens` tokens; throws Error(kInvalidArgument) when there are fewer.
   KvState View(int64_t tokens) const;

@@ -158,4 +158,26 @@ Model LoadModel(const std::string& model_dir) {
   return model;
 }
 
+void VisitWeights(const Model& model, const WeightVisitor& visit) {
+  const auto vector = [&](const auto& values) {
+    visit.vector(values.data(), static_cast<int64_t>(values.size() * sizeof(values[0])));
+  };
+  visit.matrix(model.embedding);
+  for (const LayerWeights& layer : model.layers) {
+    for (const auto* norm :
+         {&layer.attention_norm, &layer.mlp_norm, &layer.query_norm, &layer.key_norm}) {
+      vector(*norm);
+    }
+    for (const Linear* l : {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate,
+                            &layer.up, &layer.down}) {
+      visit.linear(l->weight);
+      visit.bias(l->bias);
+    }
+  }
+  vector(model.final_norm);
+  visit.matrix(model.head.weight);
+  visit.bias(model.head.bias);
+  vector(model.spec.rope.inverse_frequency);
+}
+
 }  // namespace longsight

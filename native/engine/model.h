@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -44,5 +45,14 @@ struct Model {
 // Reads config.json, generation_config.json (optional) and the weights, and checks all of them
 // against each other. Throws Error: kModelFileMissing, kModelFileInvalid, kModelUnsupported.
 Model LoadModel(const std::string& model_dir);
+
+struct WeightVisitor {
+  std::function<void(const Tensor& tensor)> matrix;            // embedding and head
+  std::function<void(const Tensor& tensor)> linear;            // of the linear layers between them
+  std::function<void(const std::vector<float>& values)> bias;  // may be empty
+  std::function<void(const void* values, int64_t bytes)> vector;  // may be empty
+};
+// Everything that operations read of a model, once each but for what is tied.
+void VisitWeights(const Model& model, const WeightVisitor& visit);
 
 }  // namespace longsight

@@ -119,7 +119,8 @@ PrefillReport PatternSearch::Attend(SparseCall call) {
   call.out = {out_.data(), DType::kF32, spec_.query_size()};
   call.lse = lse_.data();
   PrefillReport report;
-  backend_.AttendSparse(spec_, call, report);
+  backend_.AttendSparse(spec_, call);
+  backend_.Collect(report);
   return report;
 }
 

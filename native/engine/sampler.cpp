@@ -1,6 +1,8 @@
 #include "engine/sampler.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <numeric>
 #include <vector>
@@ -10,16 +12,41 @@
 namespace longsight {
 namespace {
 
-uint32_t Greedy(std::span<const float> logits) {
-  size_t best = 0;
-  for (size_t i = 1; i < logits.size(); ++i) {
-    if (logits[i] > logits[best]) best = i;
+// Larger for a smaller logit; equal for both zeros.
+uint32_t DescendingKey(float logit) {
+  const auto bits = std::bit_cast<uint32_t>(logit + 0.0f);
+  return bits >> 31 == 0 ? ~bits & 0x7FFFFFFFu : bits;
+}
+
+// Every id, largest logit first, and of equal ones the lowest id first. By digits: comparing would
+// take as long as a decoding step does.
+std::vector<uint32_t> AllLargestFirst(std::span<const float> logits) {
+  constexpr int kBits = 11;
+  struct Entry {
+    uint32_t key, id;
+  };
+  std::vector<Entry> entries(logits.size()), sorted(logits.size());
+  for (size_t i = 0; i < logits.size(); ++i) {
+    entries[i] = {DescendingKey(logits[i]), static_cast<uint32_t>(i)};
   }
-  return static_cast<uint32_t>(best);
+  for (int shift = 0; shift < 32; shift += kBits) {
+    const auto digit = [&](const Entry& entry) {
+      return (entry.key >> shift) & ((uint32_t{1} << kBits) - 1);
+    };
+    std::array<size_t, (size_t{1} << kBits) + 1> begins{};
+    for (const Entry& entry : entries) ++begins[digit(entry) + 1];
+    std::partial_sum(begins.begin(), begins.end(), begins.begin());
+    for (const Entry& entry : entries) sorted[begins[digit(entry)]++] = entry;
+    entries.swap(sorted);
+  }
+  std::vector<uint32_t> ids(entries.size());
+  std::ranges::transform(entries, ids.begin(), &Entry::id);
+  return ids;
 }
 
 // The ids of the `count` largest logits, largest first.
 std::vector<uint32_t> LargestFirst(std::span<const float> logits, size_t count) {
+  if (count == logits.size()) return AllLargestFirst(logits);
   std::vector<uint32_t> ids(logits.size());
   std::iota(ids.begin(), ids.end(), 0u);
   std::partial_sort(ids.begin(), ids.begin() + static_cast<int64_t>(count), ids.end(),
@@ -31,6 +58,17 @@ std::vector<uint32_t> LargestFirst(std::span<const float> logits, size_t count) 
 }
 
 }  // namespace
+
+void ThrowNan() { throw Error(ErrorCode::kInternal, "the model produced NaN instead of logits"); }
+
+uint32_t Largest(std::span<const float> logits) {
+  size_t best = 0;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (std::isnan(logits[i])) ThrowNan();
+    if (logits[i] > logits[best]) best = i;
+  }
+  return static_cast<uint32_t>(best);
+}
 
 Sampler::Sampler(const SamplingOptions& options) : options_(options), state_(options.seed) {
   if (!(options.temperature >= 0 && std::isfinite(options.temperature))) {
@@ -54,10 +92,8 @@ double Sampler::NextUniform() {
 }
 
 uint32_t Sampler::Sample(std::span<const float> logits) {
-  if (std::any_of(logits.begin(), logits.end(), [](float x) { return std::isnan(x); })) {
-    throw Error(ErrorCode::kInternal, "the model produced NaN instead of logits");
-  }
-  if (options_.temperature == 0) return Greedy(logits);
+  if (greedy()) return Largest(logits);
+  if (std::any_of(logits.begin(), logits.end(), [](float x) { return std::isnan(x); })) ThrowNan();
   const size_t count = options_.top_k == 0
                            ? logits.size()
                            : std::min(logits.size(), static_cast<size_t>(options_.top_k));

@@ -29,11 +29,15 @@ Napi::Value LoadModel(const Napi::CallbackInfo& info) {
   }
   options.threads = static_cast<int>(threads);
   const std::string precision = arguments.StringField(fields, "precision");
-  if (precision != "bf16" && precision != "f32" && precision != "fp8") {
-    arguments.Fail("precision", "\"bf16\", \"fp8\" or \"f32\"");
+  if (precision == "f32") {
+    options.precision = Precision::kF32;
+  } else if (precision == "bf16") {
+    options.kv = KvType::kBf16;
+  } else if (precision == "fp8") {
+    options.kv = KvType::kFp8;
+  } else if (precision != "auto") {
+    arguments.Fail("precision", "\"auto\", \"bf16\", \"fp8\" or \"f32\"");
   }
-  options.precision = precision == "f32" ? Precision::kF32 : Precision::kBf16;
-  options.kv = precision == "fp8" ? KvType::kFp8 : KvType::kBf16;
   if (fields.Has("weights")) {
     const std::string weights = arguments.StringField(fields, "weights");
     if (weights != "bf16" && weights != "fp8") arguments.Fail("weights", "\"bf16\" or \"fp8\"");

@@ -18,6 +18,8 @@ Napi::Function KvObject::Define(Napi::Env env) {
   return DefineClass(
       env, "NativeKv",
       {InstanceAccessor<&KvObject::TokenCount>("tokenCount", napi_enumerable),
+       InstanceAccessor<&KvObject::Type>("type", napi_enumerable),
+       InstanceAccessor<&KvObject::Bytes>("bytes", napi_enumerable),
        InstanceMethod<&KvObject::View>("view"), InstanceMethod<&KvObject::Release>("release")});
 }
 
@@ -57,6 +59,16 @@ KvState KvObject::StateOf(const Arguments& arguments, const Napi::Value& value, 
 Napi::Value KvObject::TokenCount(const Napi::CallbackInfo& info) {
   const int64_t tokens = state_ ? state_->token_count() : 0;
   return Napi::Number::New(info.Env(), static_cast<double>(tokens));
+}
+
+Napi::Value KvObject::Type(const Napi::CallbackInfo& info) {
+  if (!state_) return Napi::String::New(info.Env(), "");
+  const DType first = model_->engine->kv_layout().type;
+  return Napi::String::New(info.Env(), DTypeName(state_->type().value_or(first)));
+}
+
+Napi::Value KvObject::Bytes(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(state_ ? state_->bytes() : 0));
 }
 
 Napi::Value KvObject::View(const Napi::CallbackInfo& info) {

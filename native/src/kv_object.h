@@ -26,6 +26,8 @@ class KvObject : public Napi::ObjectWrap<KvObject> {
 
  private:
   Napi::Value TokenCount(const Napi::CallbackInfo& info);
+  Napi::Value Type(const Napi::CallbackInfo& info);
+  Napi::Value Bytes(const Napi::CallbackInfo& info);
   Napi::Value View(const Napi::CallbackInfo& info);
   void Release(const Napi::CallbackInfo& info);
   void Drop();

@@ -60,6 +60,7 @@ Napi::Value ModelObject::Info(const Napi::CallbackInfo& info) {
   SetNumber(result, "vocabularySize", spec.vocabulary);
   SetNumber(result, "maxContextTokens", spec.max_context);
   SetNumber(result, "weightsBytes", engine.model().weights_bytes);
+  result.Set("kv", DTypeName(engine.kv_layout().type));
   SetNumber(result, "kvBytesPerToken", engine.kv_layout().bytes_per_token());
   result.Set("device", engine.backend().device());
   result.Set("deviceName", engine.backend().device_name());
@@ -78,14 +79,23 @@ Napi::Value ModelObject::Plan(const Napi::CallbackInfo& info) {
   const Arguments arguments(info, "plan");
   const int64_t context = arguments.Integer(0, "contextTokens", 0);
   const int64_t chunk = arguments.Integer(1, "chunkTokens", 1);
-  const MemoryPlan plan =
-      TranslateErrors(env, [&] { return Live(env)->engine->Plan(context, chunk); });
-  Napi::Object result = Napi::Object::New(env);
-  SetNumber(result, "weightsBytes", plan.weights_bytes);
-  SetNumber(result, "kvBytes", plan.kv_bytes);
-  SetNumber(result, "workspaceBytes", plan.workspace_bytes);
-  SetNumber(result, "requiredBytes", plan.required_bytes);
-  SetNumber(result, "availableBytes", plan.available_bytes);
+  const int64_t held = arguments.Integer(2, "heldTokens", 0);
+  const std::optional<DType> kv_type = ReadKvType(arguments, "kv", arguments.String(3, "kv"));
+  const std::vector<MemoryPlan> choices =
+      TranslateErrors(env, [&] { return Live(env)->engine->Plan(context, chunk, held, kv_type); });
+  Napi::Array result = Napi::Array::New(env, choices.size());
+  for (uint32_t i = 0; i < choices.size(); ++i) {
+    const MemoryPlan& plan = choices[i];
+    Napi::Object choice = Napi::Object::New(env);
+    choice.Set("kv", DTypeName(plan.kv_type));
+    SetNumber(choice, "chunkTokens", plan.chunk_tokens);
+    SetNumber(choice, "weightsBytes", plan.weights_bytes);
+    SetNumber(choice, "kvBytes", plan.kv_bytes);
+    SetNumber(choice, "workspaceBytes", plan.workspace_bytes);
+    SetNumber(choice, "requiredBytes", plan.required_bytes);
+    SetNumber(choice, "availableBytes", plan.available_bytes);
+    result[i] = choice;
+  }
   return result;
 }
 

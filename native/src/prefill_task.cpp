@@ -15,6 +15,15 @@ EventQueue<int64_t>::Deliver ReportProgress(size_t total) {
   };
 }
 
+std::optional<DType> ReadKvType(const Arguments& arguments, const char* name,
+                                const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  for (const DType type : {DType::kBF16, DType::kE4M3, DType::kF32}) {
+    if (text == DTypeName(type)) return type;
+  }
+  arguments.Fail(name, "\"bf16\", \"fp8\", \"f32\" or empty");
+}
+
 PrefillSettings ReadPrefillSettings(const Arguments& arguments, const Napi::Object& options,
                                     const DecoderSpec& spec) {
   PrefillSettings settings;
@@ -32,6 +41,7 @@ PrefillSettings ReadPrefillSettings(const Arguments& arguments, const Napi::Obje
     arguments.Fail("recallFloor", "a number from 0 to 1, or -1");
   }
   settings.score_from = arguments.IntegerField(options, "scoreFrom", 0);
+  settings.kv_type = ReadKvType(arguments, "kv", arguments.StringField(options, "kv"));
   const std::string patterns = arguments.StringField(options, "patterns");
   if (!patterns.empty()) {
     settings.patterns = std::make_shared<HeadPatterns>(

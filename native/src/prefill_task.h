@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "src/arguments.h"
@@ -26,6 +27,10 @@ struct PrefillRequest {
 
 // Calls back with (processedTokens, totalTokens); only the newest figure counts.
 EventQueue<int64_t>::Deliver ReportProgress(size_t total);
+
+// "bf16", "fp8" or "f32"; none when it is empty.
+std::optional<DType> ReadKvType(const Arguments& arguments, const char* name,
+                                const std::string& text);
 
 // Every field is required, as in addon.d.ts; the pattern file is read, and checked against the
 // model.

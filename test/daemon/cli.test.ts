@@ -158,7 +158,14 @@ describe("longsight ask", () => {
       },
       peakMemoryBytes: expect.any(Number) as number,
       mode: "dense",
-      prefill: { recall: { mean: 1, least: 1 }, sparsity: 0, guardShare: 0 },
+      prefill: {
+        recall: { mean: 1, least: 1 },
+        sparsity: 0,
+        guardShare: 0,
+        kv: "bf16",
+        chunkTokens: 32_768,
+        reduced: false,
+      },
       stopReason: "end-token",
       model,
     });

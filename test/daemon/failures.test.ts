@@ -111,7 +111,7 @@ describe("what does not fit", () => {
     const { error } = await client.request("longsight/ask", question);
     expect(error).toMatchObject({ code: -33013, data: { code: "not-enough-memory" } });
     expect(error?.message).toMatch(
-      /tokens needs 0\.0\d GiB \(weights .* \+ KV .* \+ workspace .*\); 0\.01 GiB are free/,
+      /tokens needs 0\.0\d GiB \(weights .* \+ bf16 KV .* \+ workspace .*\); 0\.01 GiB are free/,
     );
   });
 
@@ -140,5 +140,100 @@ describe("what does not fit", () => {
     });
     expect(recordOf(await client.request("longsight/ask", small)).context.files).toBe(1);
     expect(asking.daemon.enginesStarted()).toBe(3);
+  });
+});
+
+describe("memory that is short", () => {
+  /** About 23,000 tokens in 22 MB of bf16, or 11 MB of fp8; and 100 bytes for each token of a chunk. */
+  const script = { kvBytesPerToken: 1000, kvTypes: ["bf16", "fp8"], workspaceBytesPerToken: 100 } as const;
+
+  it.each([
+    ["nothing", 60_000_000, { kv: "bf16", chunkTokens: 32_768, reduced: false }],
+    ["shorter chunks", 24_400_000, { kv: "bf16", chunkTokens: 8192, reduced: true }],
+    ["fp8", 16_000_000, { kv: "fp8", chunkTokens: 32_768, reduced: true }],
+    ["fp8 and shorter chunks", 13_000_000, { kv: "fp8", chunkTokens: 8192, reduced: true }],
+  ])("costs %s", async (_what, totalBytes, way) => {
+    const client = await asking.start({ ...script, totalBytes });
+    const record = recordOf(await client.request("longsight/ask", question));
+    expect({ tokens: record.context.tokens, ...record.prefill }).toMatchObject(way);
+    const { kv, chunkTokens } = way;
+    const { result } = await client.request("longsight/status");
+    expect(result?.["sessions"]).toMatchObject([{ kv, chunkTokens }]);
+    // The next question pays nothing, and is told the same.
+    expect(recordOf(await client.request("longsight/ask", question))).toMatchObject({
+      prefill: way,
+      timings: { prefillMs: 0 },
+    });
+  });
+
+  it("frees what nobody uses only where that makes up for it", async () => {
+    const client = await asking.start({ ...script, totalBytes: 60_000_000 });
+    await client.request("longsight/ask", question);
+    const second = writeRepository(path.join(asking.dir, "second"), 20, 1000);
+    const kept = recordOf(await client.request("longsight/ask", { ...question, repository: second }));
+    expect(kept.prefill).toMatchObject({ kv: "bf16", reduced: false });
+    const third = writeRepository(path.join(asking.dir, "third"), 20, 1000);
+    const alone = recordOf(await client.request("longsight/ask", { ...question, repository: third }));
+    expect(alone.prefill).toMatchObject({ kv: "bf16", reduced: false });
+    // One had to go for it, and one alone.
+    const { result } = await client.request("longsight/status");
+    const sessions = result?.["sessions"] as { repository: string; heldTokens: number }[];
+    expect(sessions.map(({ heldTokens }) => heldTokens > 0)).toEqual([false, true, true]);
+  });
+
+  it("leaves the others what they hold when that would not buy a better way", async () => {
+    const client = await asking.start({ ...script, totalBytes: 46_000_000 });
+    const small = { ...question, repository: writeRepository(path.join(asking.dir, "small"), 2, 1000) };
+    await client.request("longsight/ask", small);
+    // About 70,000 tokens: too many for bf16 on the whole machine.
+    const large = { ...question, repository: writeRepository(path.join(asking.dir, "large"), 60, 1000) };
+    const { prefill } = recordOf(await client.request("longsight/ask", large));
+    expect(prefill).toMatchObject({ kv: "fp8", chunkTokens: 32_768, reduced: true });
+    expect(recordOf(await client.request("longsight/ask", small)).timings.prefillMs).toBe(0);
+  });
+});
+
+describe("memory that was planned for and is not there", () => {
+  const script = { kvBytesPerToken: 1000, kvTypes: ["bf16", "fp8"], workspaceBytesPerToken: 1000 } as const;
+  /** About 86,000 tokens: three slices. */
+  const large = () => ({
+    ...question,
+    contextTokens: 150_000,
+    repository: writeRepository(path.join(asking.dir, "large"), 80, 1000),
+  });
+  /** Another process takes so much once the first slice has been computed. */
+  const start = (takenBytes: number) =>
+    asking.start({
+      ...script,
+      totalBytes: 130_000_000,
+      takenBytes: () => (asking.daemon.work.prefilledTokens > 0 ? takenBytes : 0),
+    });
+
+  it("shortens the chunks of what is left to compute", async () => {
+    const client = await start(25_000_000);
+    const { prefill, context } = recordOf(await client.request("longsight/ask", large()));
+    expect(prefill).toMatchObject({ kv: "bf16", chunkTokens: 16_384, reduced: true });
+    expect(asking.daemon.work.prefilledTokens).toBe(context.tokens);
+  });
+
+  it("starts anew in fp8 where bf16 cannot be gone on with", async () => {
+    const client = await start(45_000_000);
+    const { prefill, context, timings } = recordOf(await client.request("longsight/ask", large()));
+    expect(prefill).toMatchObject({ kv: "fp8", chunkTokens: 32_768, reduced: true });
+    expect(timings.cachedTokens).toBe(0);
+    expect(asking.daemon.work.prefilledTokens).toBeGreaterThan(context.tokens);
+    await client.request("longsight/cache", { release: true });
+    expect(asking.daemon.work).toMatchObject({ liveStates: 0, liveBytes: 0 });
+  });
+
+  it("ends in a refusal when no way is left, and the next question may go through", async () => {
+    let takenBytes = 129_000_000;
+    const client = await asking.start({ ...script, totalBytes: 130_000_000, takenBytes: () => takenBytes });
+    const { error } = await client.request("longsight/ask", question);
+    expect(error).toMatchObject({ data: { code: "not-enough-memory" } });
+    expect(error?.message).toContain("gave no memory for the KV cache");
+    takenBytes = 0;
+    expect(recordOf(await client.request("longsight/ask", question)).prefill).toMatchObject({ reduced: false });
+    expect(asking.daemon.enginesStarted()).toBe(1);
   });
 });

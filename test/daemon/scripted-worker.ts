@@ -1,8 +1,9 @@
 /**
- * An engine process that a test can kill: the scripted addon, slow enough to be caught at work. A question of no tokens but 0 meets
- * a GPU that fails.
+ * An engine process that a test can kill: the scripted addon, slow enough to be caught at work. A question about `gpuFails` meets
+ * a GPU that does.
  */
 import { serveParent } from "../../daemon/engine/worker-process.ts";
+import { textOf } from "./tiny-model.ts";
 import { defaultScript, scriptedAddon } from "../../daemon/engine/scripted-addon.ts";
 
 serveParent(
@@ -12,7 +13,7 @@ serveParent(
       stepMs: 20,
       tokenMs: 20,
       answer: (_context, question) => {
-        if (question.every((token) => token === 0)) {
+        if (textOf(question).includes("gpuFails")) {
           throw Object.assign(new Error("the GPU failed while computing"), { code: "engine-died" });
         }
         return Array<number>(1000).fill(1);

@@ -54,14 +54,16 @@ describe("cpp-walls", () => {
     expect(status).toBe(1);
   });
 
-  it("lets one file of the engine know a backend's kernels", () => {
+  it("lets a backend's own files of the engine know its kernels", () => {
     const { status, lines } = check("cpp-walls.mjs", {
       ...kernels,
       "native/engine/cpu_backend.cpp": '#include "cpu/kernels.h"\n',
-      "native/engine/decoder.cpp": '#include "cpu/kernels.h"\n',
+      "native/engine/cuda_backend.cpp": '#include "cpu/kernels.h"\n',
+      "native/engine/decoder.cpp": '#include "engine/decoder.h"\n#include "cpu/kernels.h"\n',
     });
     expect(lines).toEqual([
-      "kernels/cpu is included by more than one file of the engine: native/engine/cpu_backend.cpp, native/engine/decoder.cpp",
+      "native/engine/cuda_backend.cpp:1: only native/engine/cpu_* may include kernels/cpu/kernels.h",
+      "native/engine/decoder.cpp:2: only native/engine/cpu_* may include kernels/cpu/kernels.h",
     ]);
     expect(status).toBe(1);
   });

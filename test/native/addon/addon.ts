@@ -10,7 +10,7 @@ export const goldenDir = (name: string): string => fileURLToPath(new URL(`../../
 
 export const newFlag = (): Int32Array => new Int32Array(new SharedArrayBuffer(4));
 
-export const dense = { mode: "dense", patterns: "", recallFloor: 1, scoreFrom: 0 } as const;
+export const dense = { mode: "dense", patterns: "", recallFloor: 1, scoreFrom: 0, kv: "" } as const;
 
 /** Prefill that nobody watches or cancels. */
 export async function prefill(model: NativeModel, base: NativeKv, tokens: Uint32Array, chunk = 64): Promise<NativeKv> {

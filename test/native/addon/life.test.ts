@@ -129,7 +129,7 @@ describe("leaving and sharing", () => {
       [
         "-e",
         script(`
-          model.prefill(model.emptyKv(), new Uint32Array(500000), 4096, flag, () => {}, { mode: "dense", patterns: "", recallFloor: 1, scoreFrom: 0 }).catch(() => {});
+          model.prefill(model.emptyKv(), new Uint32Array(500000), 4096, flag, () => {}, { mode: "dense", patterns: "", recallFloor: 1, scoreFrom: 0, kv: "" }).catch(() => {});
           setTimeout(() => process.exit(7), 100);`),
       ],
       { timeout: 20_000 },
@@ -141,7 +141,7 @@ describe("leaving and sharing", () => {
   it("two environments load it side by side", async () => {
     const worker = new Worker(
       script(`
-        const { kv } = await model.prefill(model.emptyKv(), new Uint32Array(2000), 512, flag, () => {}, { mode: "dense", patterns: "", recallFloor: 1, scoreFrom: 0 });
+        const { kv } = await model.prefill(model.emptyKv(), new Uint32Array(2000), 512, flag, () => {}, { mode: "dense", patterns: "", recallFloor: 1, scoreFrom: 0, kv: "" });
         require("node:worker_threads").parentPort.postMessage(kv.tokenCount);`),
       { eval: true },
     );

@@ -40,9 +40,9 @@ it("128K tokens in bounded memory, within 15 % of the plan", { timeout: 240_000 
     (async () => {
       const before = process.resourceUsage().maxRSS * 1024;
       const model = await addon.loadModel(${JSON.stringify(dir)}, { device: "cpu", threads: 2, precision: "bf16" });
-      const plan = model.plan(${tokens}, ${chunk});
+      const [plan] = model.plan(${tokens}, ${chunk}, 0, "");
       const flag = new Int32Array(new SharedArrayBuffer(4));
-      const { kv } = await model.prefill(model.emptyKv(), new Uint32Array(${tokens}), ${chunk}, flag, () => {}, { mode: "dense", patterns: "", recallFloor: 1, scoreFrom: 0 });
+      const { kv } = await model.prefill(model.emptyKv(), new Uint32Array(${tokens}), ${chunk}, flag, () => {}, { mode: "dense", patterns: "", recallFloor: 1, scoreFrom: 0, kv: "" });
       const options = { maxTokens: 4, chunkTokens: ${chunk}, temperature: 0, topK: 0, topP: 1, seed: 0, endTokenIds: [], evidenceEnds: new Uint32Array() };
       await model.generate(kv, Uint32Array.of(1), options, flag, () => {});
       console.log(JSON.stringify({ plan, before, after: model.memory().peakBytes }));

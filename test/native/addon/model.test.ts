@@ -52,6 +52,7 @@ describe("a loaded model", () => {
       hiddenSize: 96,
       vocabularySize: 320,
       maxContextTokens: 4096,
+      kv: "f32",
       kvBytesPerToken: 4 * 2 * 48 * 4,
       device: "cpu",
       deviceName: "",
@@ -66,7 +67,7 @@ describe("a loaded model", () => {
   it("agrees with transformers: logits, forked, through a view", async () => {
     const kv = await prefill(model, model.emptyKv(), golden.inputIds.subarray(0, 150), 40);
     const view = kv.view(100);
-    expect(view.tokenCount).toBe(100);
+    expect(view).toMatchObject({ tokenCount: 100, type: "f32", bytes: 100 * model.info().kvBytesPerToken });
     const logits = await model.logits(view, golden.inputIds.subarray(100, 157), 16);
     const expected = golden.logits.subarray((156 / 4) * 320, (156 / 4 + 1) * 320);
     const worst = Math.max(...logits.map((logit, i) => Math.abs(logit - expected[i]!)));
@@ -128,7 +129,7 @@ describe("a loaded model", () => {
     expect(held.kvStates - before.kvStates).toBeGreaterThanOrEqual(2);
     kv.release();
     kv.release();
-    expect(kv.tokenCount).toBe(0);
+    expect(kv).toMatchObject({ tokenCount: 0, type: "", bytes: 0 });
     expect(model.memory().kvStates).toBe(held.kvStates - 1);
     expect(model.memory().kvBytes).toBe(held.kvBytes);
     view.release();
@@ -137,10 +138,15 @@ describe("a loaded model", () => {
   });
 
   it("plans before the work", () => {
-    const plan = model.plan(1000, 256);
+    const [plan, ...cheaper] = model.plan(1000, 256, 0, "");
+    if (!plan) throw new Error("there is always a plan");
+    expect(cheaper).toEqual([]); // the CPU has one type, and chunks this short are not cut
+    expect(plan).toMatchObject({ kv: "f32", chunkTokens: 256 });
     expect(plan.kvBytes).toBe(1000 * model.info().kvBytesPerToken);
     expect(plan.requiredBytes).toBe(plan.weightsBytes + plan.kvBytes + plan.workspaceBytes);
     expect(plan.availableBytes).toBeGreaterThan(plan.requiredBytes);
+    expect(model.plan(1000, 256, 600, "f32")).toMatchObject([{ kvBytes: 400 * model.info().kvBytesPerToken }]);
+    expect(model.plan(4096, 32_768, 0, "").map(({ chunkTokens }) => chunkTokens)).toEqual([32_768]);
   });
 
   it("rejects with what a callback threw", async () => {
@@ -158,14 +164,14 @@ describe("a sparse prefill", () => {
     model.prefill(model.emptyKv(), golden.inputIds, 64, newFlag(), () => undefined, settings);
 
   it("reports what it kept, and a dense one that it kept all", async () => {
-    const { report } = await run({ mode: "sparse", patterns: "", recallFloor: 0.95, scoreFrom: 0 });
+    const { report } = await run({ mode: "sparse", patterns: "", recallFloor: 0.95, scoreFrom: 0, kv: "" });
     expect(report.keptPairs).toBeGreaterThan(0);
     expect(report.recallLeast).toBeGreaterThan(0.9);
     expect((await run(dense)).report).toMatchObject({ sparse: false, recallCount: 0, recallLeast: 1 });
   });
 
   it("refuses a file of patterns that is missing, a mode and a floor that there are not", () => {
-    const settings = { mode: "sparse", patterns: "/no/such.json", recallFloor: 1, scoreFrom: 0 } as const;
+    const settings = { mode: "sparse", patterns: "/no/such.json", recallFloor: 1, scoreFrom: 0, kv: "" } as const;
     expect(() => void run(settings)).toThrow(/head patterns \/no\/such.json: /);
     expect(() => void run({ ...dense, mode: "fast" as "dense" })).toThrow(/mode must be "auto", "dense" or "sparse"/);
     expect(() => void run({ ...dense, recallFloor: 2 })).toThrow(/recallFloor must be a number from 0 to 1/);
@@ -204,8 +210,11 @@ describe("bad input", () => {
       "tokens[1] is 320",
     ],
     ["no tokens", () => prefill(model, model.emptyKv(), new Uint32Array()), "at least one token"],
-    ["a negative context", () => model.plan(-1, 1), "contextTokens must be"],
-    ["a context of NaN", () => model.plan(Number.NaN, 1), "contextTokens must be"],
+    ["a negative context", () => model.plan(-1, 1, 0, ""), "contextTokens must be"],
+    ["a context of NaN", () => model.plan(Number.NaN, 1, 0, ""), "contextTokens must be"],
+    ["more tokens held than there are", () => model.plan(1, 1, 2, ""), "heldTokens must be from 0 to contextTokens"],
+    ["KV that the device has not", () => model.plan(1, 1, 0, "fp8"), "keeps no keys and values in fp8"],
+    ["KV of no type", () => model.plan(1, 1, 0, "int4" as "bf16"), 'kv must be "bf16", "fp8", "f32" or empty'],
     ["a view that is too long", () => model.emptyKv().view(1), "a view of 1 tokens"],
     ["options without a field", () => untyped()["generate"]!(model.emptyKv(), tokens, {}), "maxTokens must be"],
     [

@@ -64,7 +64,7 @@ describe("a written head-pattern file", () => {
   it("is read back: a prefill by it is the one that its patterns ask for", async () => {
     const file = path.join(dir, "patterns.json");
     const prefill = async (): Promise<{ kept: number; recall: number }> => {
-      const settings = { mode: "sparse", patterns: file, recallFloor: 0, scoreFrom: 0 } as const;
+      const settings = { mode: "sparse", patterns: file, recallFloor: 0, scoreFrom: 0, kv: "" } as const;
       const { kv, report } = await model.prefill(model.emptyKv(), tokens, 1500, newFlag(), nothing, settings);
       kv.release();
       return { kept: report.keptPairs, recall: report.recallSum / report.recallCount };

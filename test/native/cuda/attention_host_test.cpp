@@ -1,14 +1,18 @@
 // What the CUDA attention kernels share with the host: tiles, masks, tasks, covers, the probe's
-// runs, and areas, against the plain definitions. No GPU, no CUDA.
+// runs, areas, pieces of spans, and the order of logits, against the plain definitions. No GPU, no
+// CUDA.
 #include <algorithm>
+#include <limits>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "../kernels/check.h"
+#include "cuda/argmax.h"
 #include "cuda/attention_cover.h"
 #include "cuda/attention_tiles.h"
 #include "cuda/lines_shape.h"
+#include "cuda/mass_pieces.h"
 #include "cuda/probe_plan.h"
 #include "index/area.h"
 
@@ -16,6 +20,35 @@ namespace longsight::test {
 namespace {
 
 constexpr int64_t kMillion = 1'048'577;
+
+// Pieces of spans: every key of a span once and in order, in the run that holds it.
+void Pieces(Random& random) {
+  const auto ascending = [&](int64_t count, int64_t most) {
+    std::vector<int64_t> numbers;
+    for (int64_t i = 0; i < count; ++i) numbers.push_back(random.Integer(0, most));
+    std::sort(numbers.begin(), numbers.end());
+    return numbers;
+  };
+  const int64_t tokens = random.Integer(1, 9000);
+  const std::vector<int64_t> ends = ascending(random.Integer(1, 30), tokens);
+  std::vector<int64_t> run_ends = ascending(random.Integer(0, 5), tokens);
+  run_ends.push_back(tokens);
+  const cuda::MassPieces cut(ends, run_ends);
+  Check(cut.first_of_span.size() == ends.size() + 1, "pieces: an entry for each span");
+  int64_t position = 0;
+  for (size_t span = 0; span < ends.size(); ++span) {
+    for (int32_t i = cut.first_of_span[span]; i < cut.first_of_span[span + 1]; ++i) {
+      const cuda::MassPiece& piece = cut.pieces[static_cast<size_t>(i)];
+      const auto run = static_cast<size_t>(piece.run);
+      const int64_t run_begin = run == 0 ? 0 : run_ends[run - 1];
+      Check(piece.count > 0 && piece.count <= cuda::kMassPieceKeys, "pieces: not too large");
+      Check(run_begin + piece.first == position, "pieces: in order, without a gap");
+      position += piece.count;
+      Check(position <= run_ends[run], "pieces: within their run");
+    }
+    Check(position == ends[span], "pieces: up to the span's end");
+  }
+}
 
 void Swizzle() {
   for (const int rows : {64, 128, 176}) {
@@ -231,12 +264,32 @@ void Crossings(Random& random) {
   }
 }
 
+// Keys are ordered as logits are, and where those are equal, against their ids.
+void ArgmaxKeys() {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const float tiny = std::numeric_limits<float>::denorm_min();
+  const std::vector<float> ascending = {-kInfinity, -3e38f, -2.0f, -1.0f, -tiny,    0.0f,
+                                        tiny,       1.0f,   2.0f,  3e38f, kInfinity};
+  for (size_t i = 0; i < ascending.size(); ++i) {
+    for (const uint32_t id : {0u, 1u, 200000u, 0xFFFFFFFEu}) {
+      const uint64_t key = cuda::ArgmaxKey(ascending[i], id);
+      Check(key > 0 && key < cuda::kNanKey && cuda::ArgmaxId(key) == id, "a key has its id");
+      Check(cuda::ArgmaxKey(ascending[i], id + 1) < key, "the lowest id wins");
+      if (i > 0) Check(cuda::ArgmaxKey(ascending[i - 1], 0) < key, "the larger logit wins");
+    }
+  }
+  Check(cuda::ArgmaxKey(-0.0f, 7) == cuda::ArgmaxKey(0.0f, 7), "both zeros are equal");
+  Check(cuda::ArgmaxKey(std::numeric_limits<float>::quiet_NaN(), 7) == cuda::kNanKey, "NaN");
+  Check(cuda::ArgmaxKey(-std::numeric_limits<float>::quiet_NaN(), 7) == cuda::kNanKey, "-NaN");
+}
+
 }  // namespace
 }  // namespace longsight::test
 
 int main() {
   using namespace longsight::test;
   Random random;
+  ArgmaxKeys();
   Swizzle();
   Plans();
   Tasks();
@@ -246,6 +299,7 @@ int main() {
     const int64_t first_row = random.Integer(-200, tokens + 100);
     const int64_t window = random.Integer(0, 2) == 0 ? random.Integer(1, 600) : 0;
     DenseTiles(random, tokens, first_row, random.Integer(1, 128), window, keys[i % 4]);
+    Pieces(random);
     Covers(random, i % 40 == 0 ? kMillion : random.Integer(1, 5000));
   }
   for (const int64_t tokens : {int64_t{1}, int64_t{64}, int64_t{1000}, int64_t{12345}, kMillion}) {

@@ -10,6 +10,7 @@
 #include "check.h"
 #include "engine/engine.h"
 #include "fp8_rounding_backend.h"
+#include "limited_backend.h"
 #include "reference/tensor_reader.h"
 
 namespace longsight::test {
@@ -53,6 +54,7 @@ class CudaModel {
     for (const double id : golden.at("input_ids").values) {
       tokens_.push_back(static_cast<uint32_t>(id));
     }
+    golden_ = golden.at("logits").values;
   }
 
   void RunAll() {
@@ -62,12 +64,15 @@ class CudaModel {
                 "prompt in chunks of " + std::to_string(chunk));
       }
     }
+    Golden();
     StepByStep();
     ForksAndViews();
     Generates();
+    Evidence();
     Steps(*gpu_, 3 * std::max(kAnyway, worst_rounding_));
     Fp8();
     Fp8Weights();
+    ShortOfMemory();
     std::printf("%s: off by up to %.4f of the logits' size; rounding alone: %.4f\n", name_.c_str(),
                 worst_, worst_rounding_);
   }
@@ -100,6 +105,20 @@ class CudaModel {
     CHECK_WITH(error <= std::max(kAnyway, kTimesRounding * truth.rounding),
                name_ + ", " + how + ", " + std::to_string(count) + " tokens: off by " +
                    std::to_string(error) + ", rounding alone by " + std::to_string(truth.rounding));
+  }
+
+  // Against transformers' own logits, which the file holds at every fourth position.
+  void Golden() {
+    constexpr int64_t kStride = 4;
+    for (int64_t position = 0; position < 160; position += 5 * kStride) {
+      const std::vector<float> logits = gpu_->Logits({}, Tokens(0, position + 1), 64, kNever);
+      const auto first = golden_.begin() + position / kStride * static_cast<int64_t>(logits.size());
+      const std::vector<float> golden(first, first + static_cast<int64_t>(logits.size()));
+      const double error = ErrorOf(logits, golden);
+      CHECK_WITH(error <= std::max(kAnyway, kTimesRounding * After(position + 1).rounding),
+                 name_ + ", position " + std::to_string(position) + ": off from transformers by " +
+                     std::to_string(error));
+    }
   }
 
   // Each token in a segment of its own: the longest list of segments.
@@ -136,6 +155,19 @@ class CudaModel {
     const GenerateResult second =
         gpu_->Generate(prefix, Tokens(130, 160), options, kNever, [](uint32_t) {});
     CHECK(first.tokens.size() == 8 && second.tokens.size() == 8);
+    // Found on the device: the first of the largest, where logits that are brought here have it.
+    CHECK(first.tokens[0] == Largest(gpu_->Logits({}, tokens_, 64, kNever)));
+    // Drawn from logits that were brought here: the same seed, the same tokens.
+    options.sampling = {.temperature = 1, .top_p = 0.9, .seed = 11};
+    const auto draw = [&] {
+      return gpu_->Generate({}, tokens_, options, kNever, [](uint32_t) {}).tokens;
+    };
+    CHECK(draw() == draw());
+    options.sampling.seed = 12;
+    const std::vector<uint32_t> other = draw();
+    options.sampling.temperature = 1e-6;  // as good as greedy
+    CHECK(draw()[0] == first.tokens[0] && other.size() == 8);
+    options.sampling = {};
     // What was sampled is what the CPU's logits rank highest, or as good as that.
     const std::vector<float>& exact = After(160).exact;
     const float best = *std::max_element(exact.begin(), exact.end());
@@ -173,17 +205,71 @@ class CudaModel {
     }
   }
 
-  // Half the memory, and near: e4m3 moves a key by up to a sixteenth.
+  // Where the first token's attention lay, as the CPU tells it.
+  void Evidence() {
+    GenerateOptions options;
+    options.max_tokens = 1;
+    options.chunk_tokens = 64;
+    options.evidence_ends = {4, 20, 20, 77, 100, 120};
+    const auto evidence = [&](Engine& engine) {
+      const KvState prefix = engine.Prefill({}, Tokens(0, 120), 50, kNever, kSilent);
+      return engine.Generate(prefix, Tokens(120, 160), options, kNever, [](uint32_t) {}).evidence;
+    };
+    const EvidenceShares got = evidence(*gpu_), exact = evidence(*cpu_);
+    CHECK(got.shares.size() == exact.shares.size() && got.shares.size() == 6);
+    CHECK(std::abs(got.mass - exact.mass) < 0.02);
+    for (size_t i = 0; i < exact.shares.size(); ++i) {
+      CHECK_WITH(std::abs(got.shares[i] - exact.shares[i]) < 0.03,
+                 name_ + ", evidence of span " + std::to_string(i) + ": " +
+                     std::to_string(got.shares[i]) + ", not " + std::to_string(exact.shares[i]));
+    }
+  }
+
+  // Half the memory, and near: e4m3 moves a key by up to a sixteenth. Beside bf16 in one engine.
   void Fp8() {
     if (gpu_->model().spec.head_size % 16 != 0) return;
-    const auto engine = Engine::Load(dir_, {.device = "cuda:0", .kv = KvType::kFp8});
-    const KvState prefix = engine->Prefill({}, Tokens(0, 100), 32, kNever, kSilent);
+    const KvState wide = gpu_->Prefill({}, Tokens(0, 100), 32, kNever, kSilent);
+    PrefillSettings settings;
+    settings.kv_type = DType::kE4M3;
+    const KvState prefix = gpu_->Prefill({}, Tokens(0, 100), 32, settings, kNever, kSilent).kv;
+    CHECK(wide.type() == DType::kBF16 && prefix.type() == DType::kE4M3);
+    CHECK(prefix.bytes() < wide.bytes() * 5 / 8);
+    // What is behind it is of its type, whatever is asked for.
+    settings.kv_type = DType::kBF16;
+    const KvState longer =
+        gpu_->Prefill(prefix, Tokens(100, 120), 32, settings, kNever, kSilent).kv;
+    CHECK(longer.parts().size() == 2 && longer.parts()[1].segment->layout().type == DType::kE4M3);
     const double error =
-        ErrorOf(engine->Logits(prefix, Tokens(100, 160), 64, kNever), After(160).exact);
+        ErrorOf(gpu_->Logits(longer, Tokens(120, 160), 64, kNever), After(160).exact);
     CHECK_WITH(error <= kFp8Error, name_ + ", fp8: off by " + std::to_string(error));
-    Steps(*engine, kFp8Error + 3 * std::max(kAnyway, worst_rounding_));
-    CHECK(engine->kv_layout().bytes_per_token() < gpu_->kv_layout().bytes_per_token() * 5 / 8);
     std::printf("%s: with fp8 KV off by %.4f\n", name_.c_str(), error);
+    Compare(gpu_->Logits(wide, Tokens(100, 157), 64, kNever), 157, "beside fp8");
+    // Where fp8 is demanded, all is of it.
+    const auto narrow = Engine::Load(dir_, {.device = "cuda:0", .kv = KvType::kFp8});
+    CHECK(narrow->kv_layout().type == DType::kE4M3);
+    Steps(*narrow, kFp8Error + 3 * std::max(kAnyway, worst_rounding_));
+  }
+
+  // With memory for fp8 alone: what is planned fits, and what is before it in the plan does not.
+  void ShortOfMemory() {
+    Limits limits;
+    Engine engine(LoadModel(dir_), std::make_unique<LimitedBackend>(MakeCudaBackend(0), limits),
+                  Precision::kBf16);
+    const std::vector<MemoryPlan> choices = engine.Plan(160, 64);
+    CHECK(choices.size() == (gpu_->model().spec.head_size % 16 == 0 ? 2 : 1));
+    limits.available = choices.back().required_bytes;
+    PrefillSettings settings;
+    for (const MemoryPlan& plan : choices) {
+      settings.kv_type = plan.kv_type;
+      const auto prefill = [&] {
+        return engine.Prefill({}, Tokens(0, 160), plan.chunk_tokens, settings, kNever, kSilent).kv;
+      };
+      if (&plan == &choices.back()) {
+        CHECK(prefill().type() == plan.kv_type);
+      } else {
+        CHECK_ERROR(ErrorCode::kNotEnoughMemory, "160 tokens need", prefill);
+      }
+    }
   }
 
   // A byte for each weight of a linear layer. Of few rows the weights alone are rounded: the same
@@ -244,6 +330,7 @@ class CudaModel {
   std::unique_ptr<Engine> gpu_, cpu_;
   Engine rounding_;
   std::vector<uint32_t> tokens_;
+  std::vector<double> golden_;  // logits
   std::map<int64_t, Truth> truths_;
   double worst_ = 0, worst_rounding_ = 0;
 };

@@ -165,12 +165,12 @@ class EngineTest {
   }
 
   void AccountsForMemory() {
-    const MemoryPlan plan = engine_->Plan(4000, 256);
+    const MemoryPlan plan = engine_->Plan(4000, 256).front();
     CHECK(plan.kv_bytes == 4000 * engine_->kv_layout().bytes_per_token());
     CHECK(engine_->kv_layout().bytes_per_token() == 4 * 2 * 2 * 16 * 2);
     CHECK(plan.required_bytes == plan.weights_bytes + plan.kv_bytes + plan.workspace_bytes);
     CHECK(plan.available_bytes > 0 && plan.workspace_bytes > 0);
-    CHECK(engine_->Plan(4000, 512).workspace_bytes > plan.workspace_bytes);
+    CHECK(engine_->Plan(4000, 512).front().workspace_bytes > plan.workspace_bytes);
     CHECK(PeakResidentBytes() > plan.weights_bytes);
     MemoryPlan tight = plan;
     tight.available_bytes = tight.required_bytes - 1;

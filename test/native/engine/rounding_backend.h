@@ -38,9 +38,8 @@ class RoundingBackend : public ForwardingBackend {
     inner().Attend(spec, call);
     Round(call.out, call.rows, spec.query_size());
   }
-  void AttendSparse(const DecoderSpec& spec, const SparseCall& call,
-                    PrefillReport& report) override {
-    inner().AttendSparse(spec, call, report);
+  void AttendSparse(const DecoderSpec& spec, const SparseCall& call) override {
+    inner().AttendSparse(spec, call);
     Round(call.out, call.rows, spec.query_size());
   }
 

@@ -44,6 +44,19 @@ void FollowsTheDistribution() {
   CHECK(std::abs(shares[0] - 0.25 / 0.365) < 0.015);
 }
 
+// With no top-k all ids are put in order, by another way than the first few are.
+void OrdersAllAsItOrdersFew() {
+  std::vector<float> logits;
+  for (int i = 0; i < 3000; ++i) {
+    logits.push_back(static_cast<float>((i * 7919) % 401 - 200) / 64);  // of each about seven
+  }
+  logits[5] = -0.0f;
+  logits[2000] = -std::numeric_limits<float>::infinity();  // never drawn, and the last in order
+  logits[77] = 1e-40f;
+  Sampler all({.temperature = 2, .seed = 5}), few({.temperature = 2, .top_k = 2999, .seed = 5});
+  for (int i = 0; i < 2000; ++i) CHECK(all.Sample(logits) == few.Sample(logits));
+}
+
 void IsDeterministic() {
   const std::vector<float> logits{0.1f, 0.2f, 0.3f, 0.4f, 0.5f};
   Sampler a({.temperature = 1, .seed = 9}), b({.temperature = 1, .seed = 9});
@@ -51,6 +64,8 @@ void IsDeterministic() {
 }
 
 void RefusesNonsense() {
+  CHECK_ERROR(ErrorCode::kInternal, "NaN",
+              [] { Sampler({.temperature = 1}).Sample(std::vector<float>{std::nanf(""), 1}); });
   CHECK_ERROR(ErrorCode::kInternal, "NaN",
               [] { Sampler({}).Sample(std::vector<float>{1, std::nanf("")}); });
   CHECK_ERROR(ErrorCode::kInvalidArgument, "topK", [] { Sampler({.top_k = -1}); });
@@ -65,6 +80,7 @@ void RefusesNonsense() {
 int main() {
   longsight::test::PicksTheLargest();
   longsight::test::FollowsTheDistribution();
+  longsight::test::OrdersAllAsItOrdersFew();
   longsight::test::IsDeterministic();
   longsight::test::RefusesNonsense();
   return longsight::test::Finish("sampler_test");

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cuda_memory.h"
+#include "cuda_cache.h"
 
 namespace longsight::test {
 namespace {
@@ -24,88 +24,21 @@ std::string Name(const Shape& s) {
          std::to_string(s.window) + ", runs " + std::to_string(s.runs) + (s.fp8 ? ", fp8" : "");
 }
 
-// K or V on the device as they are cached, and what the oracle is to see of them.
-struct Cached {
-  std::vector<float> values;
-  std::unique_ptr<DeviceBytes> elements, scales;
-};
-
-Cached Cache(const Shape& s, const std::vector<float>& floats) {
-  Stored stored = Store(floats, cpu::DType::kBF16);
-  auto elements = std::make_unique<DeviceBytes>(stored.data(), stored.bytes.size());
-  if (!s.fp8) return {stored.values, std::move(elements), nullptr};
-  const int64_t heads = s.tokens * s.kv_heads;
-  auto narrow = std::make_unique<DeviceBytes>(floats.size());
-  auto scales = std::make_unique<DeviceBytes>(static_cast<size_t>(heads * 2));
-  CheckCuda(cuda::Quantize({elements->data(), narrow->data(), scales->data(), s.tokens, s.kv_heads,
-                            s.head_size}),
-            "quantize");
-  // What is stored, exactly: four bits of mantissa by the scale's eight.
-  const std::vector<unsigned char> bits = narrow->Bytes();
-  const std::vector<float> scale = scales->Floats(cuda::DType::kBF16, heads);
-  std::vector<float> values(floats.size());
-  for (size_t i = 0; i < values.size(); ++i) {
-    values[i] = static_cast<float>(reference::E4M3Value(bits[i])) *
-                scale[i / static_cast<size_t>(s.head_size)];
-  }
-  return {std::move(values), std::move(narrow), std::move(scales)};
-}
-
-// Each run in memory of its own, with NaN behind its last token.
-struct RunMemory {
-  std::vector<std::unique_ptr<DeviceBytes>> bytes;
-  std::vector<cuda::CachedRun> runs;
-};
-
-RunMemory Cut(Random& random, const Shape& s, const Cached& k, const Cached& v) {
-  RunMemory memory;
-  const int64_t row = s.kv_heads * s.head_size;
-  for (int64_t begin = 0, run = 0; run < s.runs; ++run) {
-    const int64_t left = s.runs - 1 - run;
-    const int64_t end =
-        left == 0
-            ? s.tokens
-            : std::min(s.tokens - left, random.Integer(begin + 1, begin + 2 * s.tokens / s.runs));
-    const auto copy = [&](const std::unique_ptr<DeviceBytes>& from, int64_t row_bytes) -> void* {
-      if (from == nullptr) return nullptr;
-      const auto size = static_cast<size_t>((end - begin) * row_bytes);
-      memory.bytes.push_back(
-          std::make_unique<DeviceBytes>(size + static_cast<size_t>(64 * row_bytes)));
-      CheckCuda(cudaMemcpy(memory.bytes.back()->data(),
-                           static_cast<std::byte*>(from->data()) + begin * row_bytes, size,
-                           cudaMemcpyDeviceToDevice),
-                "copy of a run");
-      return memory.bytes.back()->data();
-    };
-    const int64_t row_bytes = row * (s.fp8 ? 1 : 2);
-    cuda::CachedRun cached{};
-    cached.k = copy(k.elements, row_bytes);
-    cached.v = copy(v.elements, row_bytes);
-    cached.row_stride = row;
-    cached.head_stride = s.head_size;
-    cached.tokens = end - begin;
-    cached.first_position = s.key_position + begin;
-    cached.k_scales = copy(k.scales, s.kv_heads * 2);
-    cached.v_scales = copy(v.scales, s.kv_heads * 2);
-    memory.runs.push_back(cached);
-    begin = end;
-  }
-  return memory;
-}
+CacheShape Dimensions(const Shape& s) { return {s.tokens, s.kv_heads, s.head_size}; }
 
 void TestShape(Random& random, int multiprocessors, const Shape& s) {
   const std::string what = Name(s);
   const int64_t n = s.rows * s.heads * s.head_size;
   const Stored q = Store(random.Floats(n, s.spread), cpu::DType::kBF16);
   const int64_t kv = s.tokens * s.kv_heads * s.head_size;
-  const Cached k = Cache(s, random.Floats(kv, s.spread));
-  const Cached v = Cache(s, random.Floats(kv, 1.0f));
+  const Cached k = Cache(Dimensions(s), s.fp8, random.Floats(kv, s.spread));
+  const Cached v = Cache(Dimensions(s), s.fp8, random.Floats(kv, 1.0f));
   const float scale = 1.0f / std::sqrt(static_cast<float>(s.head_size));
   const reference::Attended expected = reference::Attend(
       {s.rows, s.heads, s.kv_heads, s.head_size, s.tokens, s.query_position, s.key_position,
        s.window, static_cast<double>(scale), q.values.data(), k.values.data(), v.values.data()});
 
-  const RunMemory memory = Cut(random, s, k, v);
+  const RunMemory memory = Cut(random, Dimensions(s), s.runs, s.key_position, k, v);
   const DeviceBytes q_device = OnDevice(q);
   const DeviceBytes out = EmptyOnDevice(cuda::DType::kBF16, n);
   const DeviceBytes lse = EmptyOnDevice(cuda::DType::kF32, s.rows * s.heads);

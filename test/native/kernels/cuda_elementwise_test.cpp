@@ -1,6 +1,9 @@
 // The GPU's small operations against their oracles.
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
+#include "cuda/argmax.h"
 #include "cuda_memory.h"
 
 namespace longsight::test {
@@ -178,9 +181,45 @@ void TestEmbed(Random& random) {
   CheckClose(y.Floats(DType::kF32, 33 * 96), expected, 0, 0, "embed");
 }
 
+// Few different values, so that most are there many times.
+void TestArgmax(Random& random, int64_t n, float size) {
+  std::vector<float> logits = random.Floats(n, size);
+  for (float& logit : logits) logit = std::round(logit);
+  const auto find = [&](const std::string& what) {
+    const DeviceBytes device(logits.data(), logits.size() * sizeof(float));
+    const DeviceBytes key(sizeof(uint64_t));
+    CheckCuda(cuda::Argmax({static_cast<const float*>(device.data()), n,
+                            static_cast<uint64_t*>(key.data())}),
+              what);
+    uint64_t found = 0;
+    CheckCuda(cudaMemcpy(&found, key.data(), sizeof found, cudaMemcpyDeviceToHost), what);
+    return found;
+  };
+  const std::string what = "the largest of " + std::to_string(n);
+  size_t best = 0;
+  for (size_t i = 1; i < logits.size(); ++i) {
+    if (logits[i] > logits[best]) best = i;
+  }
+  Check(cuda::ArgmaxId(find(what)) == best, what);
+  for (const int64_t at : {int64_t{0}, n / 2, n - 1}) {
+    const float was = logits[static_cast<size_t>(at)];
+    logits[static_cast<size_t>(at)] = 1e30f;
+    Check(cuda::ArgmaxId(find(what)) == static_cast<uint32_t>(at), what + ", wherever it is");
+    logits[static_cast<size_t>(at)] = std::nanf("");
+    Check(find(what) == cuda::kNanKey, what + ", NaN");
+    logits[static_cast<size_t>(at)] = was;
+  }
+  std::fill(logits.begin(), logits.end(), -std::numeric_limits<float>::infinity());
+  Check(cuda::ArgmaxId(find(what)) == 0, what + ", none of them finite");
+}
+
 int Run() {
   if (!HasDevice()) return kNoDevice;
   Random random;
+  for (const int64_t n : {1, 31, 257, 1000, 128256, 151936, 300001}) {
+    TestArgmax(random, n, 3.0f);
+    TestArgmax(random, n, 0.4f);  // all zeros, of both signs
+  }
   for (const bool bf16_input : {false, true}) {
     TestRmsNorm(random, 1, 4096, bf16_input);
     TestRmsNorm(random, 7, 1003, bf16_input);

@@ -1,9 +1,14 @@
-// What the files of the CUDA backend say alike: element types, and what an error of the device
-// means.
+// Between the engine's types and those of kernels/cuda, and from CUDA's errors to the engine's.
 #pragma once
+
+#include <span>
+#include <string>
+#include <vector>
 
 #include "cuda/device.h"
 #include "cuda/kernels.h"
+#include "engine/backend.h"
+#include "engine/decoder_spec.h"
 #include "engine/dtype.h"
 #include "engine/error.h"
 
@@ -21,6 +26,18 @@ inline cuda::DType KernelType(DType type) {
       return cuda::DType::kE4M3;
   }
   throw Error(ErrorCode::kInternal, "a tensor of unknown element type");
+}
+
+inline std::vector<cuda::CachedRun> KernelRuns(const DecoderSpec& spec,
+                                               std::span<const KvRun> runs) {
+  std::vector<cuda::CachedRun> result;
+  for (const KvRun& run : runs) {
+    result.push_back(
+        {{run.keys, run.values, spec.kv_size(), spec.head_size, run.tokens, run.first_position},
+         run.key_scales,
+         run.value_scales});
+  }
+  return result;
 }
 
 inline void Check(cudaError_t error, const char* doing) {

@@ -1,0 +1,8 @@
+#pragma once
+
+namespace longsight {
+
+// That this process may run on: its affinity mask knows of taskset and cpusets.
+int UsableProcessors();
+
+}  // namespace longsight
