@@ -115,7 +115,7 @@ export class EnginePool {
   readonly #starting = new Set<Engine>();
 
   async #load(modelDir: string): Promise<LoadedEngine> {
-    const { startEngine, device, threads, kv, onDied, onRestarted } = this.#options;
+    const { startEngine, device, threads, kv, weights, onDied, onRestarted } = this.#options;
     const engine = startEngine();
     this.#starting.add(engine);
     let loaded: LoadedEngine | null = null;
