@@ -221,15 +221,15 @@ class Products {
 
   // What cuBLASLt does not take: parts of a few rows, the last one smaller.
   void TestWidened(Random& random, DType type) {
-    const Shape s = {7, 104, 43, true, type == DType::kF32, type};
-    const DeviceBytes scratch(static_cast<size_t>(cuda::Fp8Linear::ScratchBytes(24, s.in)));
-    cuda::Fp8Linear linear(blas_, 24, s.in, scratch.data());
+    const Shape s = {7, 104, 40, true, type == DType::kF32, type};
+    const DeviceBytes scratch(static_cast<size_t>(cuda::Fp8Linear::ScratchBytes(32, s.in)));
+    cuda::Fp8Linear linear(blas_, 32, s.in, scratch.data());
     const Operands o(random, s);
     const std::string failure = linear.Multiply(o.Params());
     Check(failure.empty() && linear.last_was_widened(), Name(s) + ", widened: " + failure);
     CheckSums(o, o.x.values, o.w.values, kWidened, Name(s) + ", widened");
     cuda::MatmulParams large = o.Params();
-    large.rows = 25;
+    large.rows = 33;
     Check(!linear.Multiply(large).empty(), "more rows than were said are refused");
   }
 
