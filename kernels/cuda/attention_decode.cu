@@ -5,11 +5,18 @@
 #include <algorithm>
 
 #include "cuda/attention_merge.h"
-#include "cuda/attention_rows.cuh"
+#include "cuda/attention_narrow.cuh"
 #include "cuda/launch.h"
 
 namespace longsight::cuda {
 namespace {
+
+// Few rows are over sooner than their keys could be widened in shared memory.
+template <int HeadSize, int RowWarps, bool Fp8>
+constexpr TileForm kFormOf =
+    !Fp8                                                   ? TileForm::kBf16
+    : RowWarps == 1 && (HeadSize == 64 || HeadSize == 128) ? TileForm::kNarrow
+                                                           : TileForm::kWidened;
 
 template <int HeadSize, int RowWarps, bool Fp8>
 __global__ void __launch_bounds__(kAttentionThreads)
@@ -18,7 +25,9 @@ __global__ void __launch_bounds__(kAttentionThreads)
   constexpr int kKeys = kTileKeys / kKeyWarps;  // of a tile, for one warp
   constexpr int kRows = 16 * RowWarps;
   extern __shared__ __align__(16) unsigned char memory[];
-  using Memory = TileMemory<HeadSize, Fp8>;
+  constexpr TileForm kForm = kFormOf<HeadSize, RowWarps, Fp8>;
+  constexpr bool kNarrow = kForm == TileForm::kNarrow;
+  using Memory = TileMemory<HeadSize, kForm>;
   const int warp = threadIdx.x / 32;
   const int kv_head = static_cast<int>(blockIdx.x % a.kv_heads);
   // The last rows see most: they start first.
@@ -39,48 +48,82 @@ __global__ void __launch_bounds__(kAttentionThreads)
   const int64_t head_offset = kv_head * a.kv_head_stride;
 
   uint32_t q[HeadSize / 16][4];
-  LoadQuery<HeadSize>(a, kv_head, first_row, q);
+  if constexpr (kNarrow) {
+    LoadNarrowQuery<HeadSize>(a, kv_head, first_row, q);
+  } else {
+    LoadQuery<HeadSize>(a, kv_head, first_row, q);
+  }
   WarpRows<HeadSize> rows = {};
   rows.most[0] = rows.most[1] = -INFINITY;
 
-  float scale = 0, next_scale = 0;  // of one key or value of the tile, when they have any
-  const auto load = [&](int stage, const KeyTile& tile, float& tile_scale) {
-    const CachedRun& run = a.table.runs[tile.run];
-    auto* k = Memory::Stage(memory, stage);
-    LoadTile<HeadSize>(k, k + Memory::kStageElements, run, tile, head_offset, a.kv_row_stride,
-                       a.head_size);
-    if constexpr (Fp8) tile_scale = LoadScale(run, tile, kv_head, a.kv_heads);
-  };
-  KeyTile tile, next;
-  bool more = NextTile(a.table, sight, walk, tile);
-  if (more) load(0, tile, scale);
-  CommitCopies();
-  for (int stage = 0; more; stage ^= 1) {
-    more = NextTile(a.table, sight, walk, next);
-    if (more) load(stage ^ 1, next, next_scale);
+  float unit = kNarrow ? 1e-30f : 1.0f;
+  constexpr int kStages = Memory::kStages;
+  // Of one key or value of the tile that was asked for last, when they have any.
+  float scale = 0;
+  // Tiles that are asked for and not yet due, the next one first.
+  KeyTile asked[kStages - 1];
+  bool more = true;
+  int waiting = 0;
+  // Asks for the next tile; what is asked for once there is none is an empty group of copies.
+  const auto load = [&](int stage, KeyTile& tile) {
+    more = more && NextTile(a.table, sight, walk, tile);
+    if (more) {
+      ++waiting;
+      const CachedRun& run = a.table.runs[tile.run];
+      auto* k = Memory::Stage(memory, stage);
+      LoadTile<HeadSize, kForm>(k, k + Memory::kStageElements, run, tile, head_offset,
+                                a.kv_row_stride, a.head_size);
+      if constexpr (Fp8) scale = LoadScale(run, tile, kv_head, a.kv_heads);
+    }
     CommitCopies();
-    WaitForCopies<1>();
-    if constexpr (Fp8) Memory::Scales(memory)[threadIdx.x] = scale;
+  };
+  // A tile's scales go where they are read once the next tile is asked for: by then they are here.
+  const auto store_scale = [&](int stage) {
+    if constexpr (Fp8) Memory::Scales(memory, stage)[threadIdx.x] = scale;
+  };
+#pragma unroll
+  for (int stage = 0; stage < kStages - 1; ++stage) {
+    if (stage > 0) store_scale(stage - 1);
+    load(stage, asked[stage]);
+  }
+  for (int stage = 0; waiting > 0; stage = (stage + 1) % kStages, --waiting) {
+    const KeyTile tile = asked[0];
+#pragma unroll
+    for (int i = 0; i < kStages - 2; ++i) asked[i] = asked[i + 1];
+    store_scale((stage + kStages - 2) % kStages);
+    load((stage + kStages - 1) % kStages, asked[kStages - 2]);
+    WaitForCopies<kStages - 1>();
     __syncthreads();
-    if constexpr (Fp8) {
+    if constexpr (kForm == TileForm::kWidened) {
       const uint8_t* narrow = Memory::Stage(memory, stage);
       WidenTile<HeadSize>(narrow, Memory::Keys(memory, stage));
       WidenTile<HeadSize>(narrow + Memory::kStageElements, Memory::Values(memory, stage));
       __syncthreads();
     }
     float scores[kKeys / 8][4];
-    Scores<HeadSize, kKeys>(q, Memory::Keys(memory, stage), first_key, scores);
-    if constexpr (Fp8) ScaleColumns<kKeys>(Memory::Scales(memory) + first_key, scores);
+    const auto* const tile_k = Memory::Stage(memory, stage);
+    if constexpr (kNarrow) {
+      NarrowScores<HeadSize, kKeys>(q, tile_k, first_key, scores);
+    } else {
+      Scores<HeadSize, kKeys>(q, Memory::Keys(memory, stage), first_key, scores);
+    }
+    if constexpr (Fp8) ScaleColumns<kKeys>(Memory::Scales(memory, stage) + first_key, scores);
     const int64_t position = tile.position(a.table);
     const bool whole = tile.keys == kTileKeys && position + kTileKeys - 1 <= sight.first_row &&
                        position > sight.too_old_for_some();
     if (!whole) Mask<kKeys>(a, tile, first_position, first_row, first_key, scores);
     Soften<HeadSize, kKeys>(a, rows, scores);
-    if constexpr (Fp8) ScaleColumns<kKeys>(Memory::Scales(memory) + kTileKeys + first_key, scores);
-    AddValues<HeadSize, kKeys>(scores, Memory::Values(memory, stage), first_key, rows);
+    if constexpr (kNarrow) {
+      const float* const scales = Memory::Scales(memory, stage) + kTileKeys + first_key;
+      RaiseUnit<HeadSize, kKeys>(scales, unit, rows);
+      ScaleColumns<kKeys>(scales, scores, 1 / unit);
+      AddNarrowValues<HeadSize, kKeys>(scores, tile_k + Memory::kStageElements, first_key, rows);
+    } else {
+      if constexpr (Fp8)
+        ScaleColumns<kKeys>(Memory::Scales(memory, stage) + kTileKeys + first_key, scores);
+      AddValues<HeadSize, kKeys>(scores, Memory::Values(memory, stage), first_key, rows);
+    }
     __syncthreads();
-    tile = next;
-    scale = next_scale;
   }
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
@@ -92,7 +135,8 @@ __global__ void __launch_bounds__(kAttentionThreads)
   } else {
     WaitForCopies<0>();
     __syncthreads();
-    MergeWarps<HeadSize>(a, kv_head, split, first_row, rows, reinterpret_cast<float*>(memory));
+    MergeWarps<HeadSize, kNarrow>(a, kv_head, split, first_row, rows, unit,
+                                  reinterpret_cast<float*>(memory));
   }
 }
 
@@ -105,7 +149,7 @@ struct Variant {
 
 template <int HeadSize, int RowWarps, bool Fp8>
 Variant MakeVariant() {
-  constexpr int kTiles = TileMemory<HeadSize, Fp8>::kBytes;
+  constexpr int kTiles = TileMemory<HeadSize, kFormOf<HeadSize, RowWarps, Fp8>>::kBytes;
   constexpr int kMerge = 4 * 16 * (HeadSize + 2) * static_cast<int>(sizeof(float));
   return {DecodeKernel<HeadSize, RowWarps, Fp8>, 16 * RowWarps, kTiles > kMerge ? kTiles : kMerge};
 }

@@ -152,14 +152,17 @@ static __device__ __forceinline__ void Soften(const DecodeArgs& a, WarpRows<Head
   }
 }
 
-// Every column by the scale of its key.
+// Every column by the scale of its key, and by `factor`.
 template <int Keys>
 static __device__ __forceinline__ void ScaleColumns(const float* scales,
-                                                    float (&columns)[Keys / 8][4]) {
+                                                    float (&columns)[Keys / 8][4],
+                                                    float factor = 1.0f) {
   const int t = threadIdx.x % 4;
 #pragma unroll
   for (int n = 0; n < Keys / 8; ++n) {
-    const float2 scale = *reinterpret_cast<const float2*>(scales + 8 * n + 2 * t);
+    float2 scale = *reinterpret_cast<const float2*>(scales + 8 * n + 2 * t);
+    scale.x *= factor;
+    scale.y *= factor;
     columns[n][0] *= scale.x;
     columns[n][1] *= scale.y;
     columns[n][2] *= scale.x;
@@ -236,10 +239,11 @@ static __device__ void WriteRows(const DecodeArgs& a, int kv_head, int64_t split
   }
 }
 
-// All four warps have the same rows, each over its keys: merged through shared memory.
-template <int HeadSize>
+// All four warps have the same rows, each over its keys: merged through shared memory. `unit`: by
+// which the warp's sums are multiplied. Narrow: out as AddNarrowValues leaves it.
+template <int HeadSize, bool Narrow>
 static __device__ void MergeWarps(const DecodeArgs& a, int kv_head, int64_t split,
-                                  int64_t first_row, const WarpRows<HeadSize>& rows,
+                                  int64_t first_row, const WarpRows<HeadSize>& rows, float unit,
                                   float* shared) {
   constexpr int kWarps = kAttentionThreads / 32;
   float* most = shared;             // [warps, 16]
@@ -255,8 +259,13 @@ static __device__ void MergeWarps(const DecodeArgs& a, int kv_head, int64_t spli
     }
 #pragma unroll
     for (int d = 0; d < HeadSize / 8; ++d) {
-      *reinterpret_cast<float2*>(out + row * HeadSize + 8 * d + 2 * t) =
-          make_float2(rows.out[d][2 * half], rows.out[d][2 * half + 1]);
+      const float x = rows.out[d][2 * half] * unit, y = rows.out[d][2 * half + 1] * unit;
+      if constexpr (Narrow) {
+        out[row * HeadSize + HeadSize / 8 * (2 * t) + d] = x;
+        out[row * HeadSize + HeadSize / 8 * (2 * t + 1) + d] = y;
+      } else {
+        *reinterpret_cast<float2*>(out + row * HeadSize + 8 * d + 2 * t) = make_float2(x, y);
+      }
     }
   }
   __syncthreads();
