@@ -67,20 +67,20 @@ export class SessionStore {
 
   async #putAside(session: Session): Promise<void> {
     const { heldBytes } = session;
-    for (;;) {
+    while (session.canBeStowed) {
       const obstacle = await session.stow(this.#hostKvBytes);
-      if (session.isInUse) return; // somebody has come for it
       if (obstacle === null) {
         this.#log(`moved ${mebibytes(heldBytes)} of KV to the machine's memory`);
         return;
       }
+      if (session.isInUse) return; // somebody has come for it
       const [longest] = this.all()
         .filter((other) => other.stowedBytes > 0 && !other.isInUse && heldBytes <= this.#hostKvBytes)
         .sort((first, second) => first.lastUsedAt - second.lastUsedAt);
       this.#log(`dropped ${mebibytes((longest ?? session).sizeBytes)} of KV: ${obstacle}`);
       await (longest ?? session).release();
-      if (!longest) return;
     }
+    await session.release();
   }
 
   /** What freeOne, again and again, would free at least. */

@@ -194,11 +194,16 @@ export class Session {
     }
   }
 
-  /** Moves the KV of a session that nobody uses to the machine's memory; resolves with why that cannot be, or null. */
+  /** Whether the KV may go to the machine's memory: on a device with memory of its own, and read by no answer. */
+  get canBeStowed(): boolean {
+    const held = this.#held;
+    return held !== null && held.isAlive && !held.isStowed && !held.isShared && held.loaded.info.deviceBytes > 0;
+  }
+
+  /** Moves it there, when nobody uses the session; resolves with why that cannot be, or null. */
   async stow(mostBytes: number): Promise<string | null> {
     const held = this.#held;
-    if (!held?.isAlive || held.isStowed || held.isShared) return "it is in use";
-    if (held.loaded.info.deviceBytes === 0) return "its device has no memory of its own";
+    if (!held || !this.canBeStowed) return "it cannot be moved";
     this.#move = held.stow(mostBytes).then(
       () => null,
       (thrown: unknown) => toFailure(thrown).message,
