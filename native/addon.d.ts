@@ -186,7 +186,13 @@ export interface Addon {
   loadModel(
     modelDir: string,
     /** `fp8`: on a GPU only. `auto`: bf16, and on a GPU fp8 for who asks for it. */
-    options: { device: string; threads: number; precision: "auto" | "bf16" | "fp8" | "f32" },
+    options: {
+      device: string;
+      threads: number;
+      precision: "auto" | "bf16" | "fp8" | "f32";
+      /** Of the linear layers; default "bf16". `fp8`: half the memory, on a GPU. */
+      weights?: "bf16" | "fp8";
+    },
   ): Promise<NativeModel>;
   /** Backends compiled in, such as ["cpu"] or ["cpu", "cuda"]. */
   backends(): string[];

@@ -8,6 +8,8 @@ import type { KvType } from "../protocol/prefill.ts";
 
 /** `auto`: bf16, or fp8 when who prefills asks for it and the device has it. */
 export type KvChoice = "auto" | KvType;
+/** What the weights of linear layers are kept in; fp8 on a GPU only. */
+export type WeightType = "bf16" | "fp8";
 
 /** What a loaded model is. Sizes in bytes, lengths in tokens. */
 export interface ModelInfo {
@@ -180,7 +182,10 @@ export interface EngineMemory {
 /** Every method rejects with an EngineError whose `code` is from the catalogue (daemon/protocol/errors.ts). */
 export interface Engine {
   /** `kv`: what keys and values may be kept in; fp8 takes half the memory, on a GPU only. Default: `auto`. */
-  load(modelDir: string, options: { device: DeviceName; threads?: number; kv?: KvChoice }): Promise<ModelInfo>;
+  load(
+    modelDir: string,
+    options: { device: DeviceName; threads?: number; kv?: KvChoice; weights?: WeightType },
+  ): Promise<ModelInfo>;
   /**
    * Ways to have a context, the best first and each with less memory than those before; never empty. Chunks are at most
    * `chunkTokens`.

@@ -50,8 +50,8 @@ export class RemoteEngine implements Engine {
   }
 
   async load(modelDir: string, options: Parameters<Engine["load"]>[1]): Promise<ModelInfo> {
-    const { device, threads = 0, kv: precision = "auto" } = options;
-    return this.#call("load", { modelDir, device, threads, precision });
+    const { device, threads = 0, kv: precision = "auto", weights = "bf16" } = options;
+    return this.#call("load", { modelDir, device, threads, precision, weights });
   }
 
   async plan(

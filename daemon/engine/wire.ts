@@ -14,6 +14,7 @@ import type {
   PrefillReport,
   PrefillSettings,
   Sampling,
+  WeightType,
 } from "./engine.ts";
 
 /** A KV state's number, and what there is to know of it. */
@@ -26,7 +27,10 @@ export interface KvHandle {
 
 /** Every call: what the daemon sends and what the worker answers. `base` null is the empty state. */
 export interface EngineCalls {
-  load: { params: { modelDir: string; device: string; threads: number; precision: KvChoice }; result: ModelInfo };
+  load: {
+    params: { modelDir: string; device: string; threads: number; precision: KvChoice; weights: WeightType };
+    result: ModelInfo;
+  };
   plan: {
     params: { contextTokens: number; chunkTokens: number; heldTokens: number; kv: KvType | null };
     result: readonly MemoryPlan[];

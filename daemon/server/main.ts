@@ -32,6 +32,7 @@ async function main(): Promise<void> {
     threads: settings.threads,
     kv: settings.kv,
     hostKvBytes: settings.hostKvBytes,
+    weights: settings.weights,
     log,
     startEngine: () =>
       startNativeEngine({

@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { Failure } from "../failure/failure.ts";
 import { deviceName, type DeviceName } from "../protocol/device.ts";
-import type { KvChoice } from "../engine/engine.ts";
+import type { KvChoice, WeightType } from "../engine/engine.ts";
 import { defaultIdleTimes, type IdleTimes } from "./idle-watch.ts";
 
 export interface Settings {
@@ -20,6 +20,8 @@ export interface Settings {
   readonly kv: KvChoice;
   /** How much of them may lie in the machine's memory for want of room on a GPU. */
   readonly hostKvBytes: number;
+  /** What the weights of linear layers are kept in. */
+  readonly weights: WeightType;
 }
 
 export function readSettings(env: NodeJS.ProcessEnv, packageRoot: string): Settings {
@@ -37,6 +39,7 @@ export function readSettings(env: NodeJS.ProcessEnv, packageRoot: string): Setti
     threads: number(env, "LONGSIGHT_THREADS", /^\d{1,4}$/) ?? 0,
     kv: kv(env["LONGSIGHT_KV"]),
     hostKvBytes: gibibytes(env, "LONGSIGHT_HOST_KV_GIB") ?? Math.floor(os.totalmem() / 2),
+    weights: weights(env["LONGSIGHT_WEIGHTS"]),
   };
 }
 
@@ -62,6 +65,12 @@ function kv(text: string | undefined): Settings["kv"] {
   if (text === undefined || text === "") return "auto";
   if (text === "auto" || text === "bf16" || text === "fp8") return text;
   throw new Failure("invalid-argument", `LONGSIGHT_KV=${text} is none of auto, bf16, fp8.`);
+}
+
+function weights(text: string | undefined): WeightType {
+  if (text === undefined || text === "" || text === "bf16") return "bf16";
+  if (text === "fp8") return text;
+  throw new Failure("invalid-argument", `LONGSIGHT_WEIGHTS=${text} is neither bf16 nor fp8.`);
 }
 
 function device(text: string | undefined): DeviceName {

@@ -1,7 +1,7 @@
 /**
  * The engines that are loaded, one process per model. A dead one is forgotten; the next request for its model starts another.
  */
-import type { Engine, KvChoice, ModelInfo } from "../engine/engine.ts";
+import type { Engine, KvChoice, ModelInfo, WeightType } from "../engine/engine.ts";
 import { toFailure } from "../failure/failure.ts";
 import type { DeviceName } from "../protocol/device.ts";
 import type { EngineState } from "../protocol/status.ts";
@@ -21,6 +21,7 @@ export interface EnginePoolOptions {
   readonly threads: number;
   /** What keys and values may be kept in. */
   readonly kv: KvChoice;
+  readonly weights: WeightType;
   readonly onDied: (modelDir: string, reason: string) => void;
   /** An engine is up again after one died. */
   readonly onRestarted: (modelDir: string) => void;
@@ -115,7 +116,7 @@ export class EnginePool {
   readonly #starting = new Set<Engine>();
 
   async #load(modelDir: string): Promise<LoadedEngine> {
-    const { startEngine, device, threads, kv, onDied, onRestarted } = this.#options;
+    const { startEngine, device, threads, kv, weights, onDied, onRestarted } = this.#options;
     const engine = startEngine();
     this.#starting.add(engine);
     let loaded: LoadedEngine | null = null;
@@ -126,7 +127,7 @@ export class EnginePool {
       onDied(modelDir, reason);
     });
     try {
-      const info = await engine.load(modelDir, threads > 0 ? { device, threads, kv } : { device, kv });
+      const info = await engine.load(modelDir, { device, ...(threads > 0 ? { threads } : {}), kv, weights });
       loaded = { modelDir, engine, info, alive: true };
       this.#loaded.set(modelDir, loaded);
       this.#infos.set(modelDir, info);

@@ -1,6 +1,6 @@
 /** What the daemon does for its clients: questions, contexts, and a look at itself. Knows nothing of sockets. */
 import { realpath, stat } from "node:fs/promises";
-import type { Engine, KvChoice } from "../engine/engine.ts";
+import type { Engine, KvChoice, WeightType } from "../engine/engine.ts";
 import { Failure } from "../failure/failure.ts";
 import { loadPromptModel, type PromptModel, TokenCache } from "../prompt/index.ts";
 import type {
@@ -53,6 +53,8 @@ export interface ServiceOptions {
   readonly kv?: KvChoice;
   /** How much KV may lie in the machine's memory for want of room on a GPU; default: none. */
   readonly hostKvBytes?: number;
+  /** What engines keep the weights of linear layers in; default bf16. */
+  readonly weights?: WeightType;
   readonly startEngine: () => Engine;
   readonly log: { info(text: string): void; error(text: string, cause?: unknown): void };
 }
@@ -120,6 +122,7 @@ export class LongsightService {
       device: options.device,
       threads: options.threads,
       kv: options.kv ?? "auto",
+      weights: options.weights ?? "bf16",
       onDied: (modelDir, reason) => {
         options.log.error(`the engine with ${modelDir} died: ${reason}`);
         const message = `The engine died (${reason}); the next question starts it again.`;

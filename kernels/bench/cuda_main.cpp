@@ -9,6 +9,7 @@
 
 #include "cuda/blas_lt.h"
 #include "cuda/device.h"
+#include "cuda/fp8_linear.h"
 #include "cuda/kernels.h"
 
 namespace longsight::bench {
@@ -69,6 +70,23 @@ double Time(const std::function<void()>& work) {
   return static_cast<double>(times[times.size() / 2]);
 }
 
+// A matrix in e4m3 with a scale for each row.
+class Fp8Buffer {
+ public:
+  Fp8Buffer(int64_t rows, int64_t n) : bits_(rows * n), scales_(rows * 4) {
+    const Buffer wide(rows * n * 2);
+    Require(
+        cuda::QuantizeRows({wide.data(), cuda::DType::kBF16, n, bits_.data(), scales(), rows, n}),
+        "quantize");
+    Require(cudaDeviceSynchronize(), "quantize");
+  }
+  void* bits() const { return bits_.data(); }
+  float* scales() const { return static_cast<float*>(scales_.data()); }
+
+ private:
+  Buffer bits_, scales_;
+};
+
 class Bench {
  public:
   Bench(const cuda::DeviceInfo& info, cuda::BlasLt& blas) : info_(info), blas_(blas) {}
@@ -84,6 +102,7 @@ class Bench {
       Product("qwen2.5-7b down", rows, 18944, 3584, true);
     }
     Product("llama-3-8b head", 1, 4096, 128256, false);
+    Fp8();
     Small();
     for (const int64_t tokens : {int64_t{8192}, int64_t{131072}, int64_t{1000000}}) {
       Decode("llama-3-8b", 1, tokens, 32, 8);
@@ -96,11 +115,12 @@ class Bench {
   }
 
  private:
-  void Report(const std::string& name, double ms, double bytes, double flops) const {
+  void Report(const std::string& name, double ms, double bytes, double flops,
+              double peak_flops = 0) const {
     if (flops > 0) {
       const double rate = flops / ms / 1e9;
       std::printf("%-44s %10.3f %7.0f TFLOP/s %6.1f%%\n", name.c_str(), ms, rate,
-                  100 * rate / peak_flops_);
+                  100 * rate / (peak_flops > 0 ? peak_flops : peak_flops_));
     } else {
       const double rate = bytes / ms / 1e6;
       std::printf("%-44s %10.3f %7.0f GB/s %9.1f%%\n", name.c_str(), ms, rate,
@@ -123,7 +143,7 @@ class Bench {
     p.add = add;
     return Time([&] {
       if (rows <= cuda::kStreamedRows) return Require(cuda::MatmulStreamed(p), "matmul");
-      const std::string failure = blas_.Multiply(p);
+      const std::string failure = blas_.Multiply(p).failure;
       if (failure.empty()) return;
       std::fprintf(stderr, "longsight-bench-cuda: %s\n", failure.c_str());
       std::exit(1);
@@ -150,6 +170,115 @@ class Bench {
     const bool few = rows <= cuda::kStreamedRows;
     Report("matmul, " + std::string(name) + ", " + std::to_string(rows) + " rows", ms,
            2.0 * static_cast<double>(in * out), few ? 0 : flops);
+  }
+
+  // Both operands in e4m3; 0 where the library has no such product.
+  double Fp8ProductMs(int64_t rows, int64_t in, int64_t out, bool add, bool fast_sums) {
+    const Fp8Buffer x(rows, in), w(out, in);
+    const Buffer y(rows * out * (add ? 4 : 2)), workspace(cuda::BlasLt::kWorkspaceBytes);
+    blas_.SetWorkspace(workspace.data());
+    cuda::MatmulParams p{};
+    p.x = x.bits();
+    p.x_scales = x.scales();
+    p.x_stride = p.in = in;
+    p.w = w.bits();
+    p.w_scales = w.scales();
+    p.y = y.data();
+    p.y_type = add ? cuda::DType::kF32 : cuda::DType::kBF16;
+    p.y_stride = p.out = out;
+    p.rows = rows;
+    p.add = add;
+    p.fast_sums = fast_sums;
+    const cuda::BlasLt::Outcome first = blas_.Multiply(p);
+    if (first.unsupported) {
+      std::printf("%s\n", first.failure.c_str());
+      return 0;
+    }
+    return Time([&] {
+      const std::string failure = blas_.Multiply(p).failure;
+      if (failure.empty()) return;
+      std::fprintf(stderr, "longsight-bench-cuda: %s\n", failure.c_str());
+      std::exit(1);
+    });
+  }
+
+  void Fp8() {
+    const double square = 2.0 * 8192 * 8192 * 8192;
+    double peak = 0;
+    for (const bool fast : {false, true}) {
+      const double ms = Fp8ProductMs(8192, 8192, 8192, false, fast);
+      if (ms == 0) return;
+      peak = std::max(peak, square / ms / 1e9);
+      // A share of the peak in bf16.
+      Report(std::string("matmul, fp8, 8192^3, sums ") + (fast ? "fast" : "in fp32"), ms, 0,
+             square);
+    }
+    struct Layer {
+      const char* name;
+      int64_t in, out;
+      bool add;
+    };
+    for (const Layer& layer :
+         {Layer{"llama-3-8b q", 4096, 4096, false}, Layer{"llama-3-8b k", 4096, 1024, false},
+          Layer{"llama-3-8b gate", 4096, 14336, false}, Layer{"llama-3-8b down", 14336, 4096, true},
+          Layer{"qwen2.5-7b down", 18944, 3584, true}}) {
+      const std::string name = "matmul, fp8, " + std::string(layer.name);
+      const double weights = static_cast<double>(layer.in) * static_cast<double>(layer.out);
+      const double ms =
+          Fp8ProductMs(8192, layer.in, layer.out, layer.add, cuda::Fp8Linear::kFastSums);
+      if (ms > 0) Report(name + ", 8192 rows", ms, 0, 2.0 * 8192 * weights, peak);
+      for (const int64_t rows : {int64_t{1}, int64_t{4}}) {
+        Report(name + ", " + std::to_string(rows) + " rows",
+               StreamedFp8Ms(rows, layer.in, layer.out), weights, 0);
+      }
+    }
+    RoundedBeside();
+  }
+
+  double StreamedFp8Ms(int64_t rows, int64_t in, int64_t out) {
+    const Fp8Buffer w(out, in);
+    const Buffer x(rows * in * 2), y(rows * out * 2);
+    cuda::MatmulParams p{};
+    p.x = x.data();
+    p.x_stride = p.in = in;
+    p.w = w.bits();
+    p.w_scales = w.scales();
+    p.y = y.data();
+    p.y_type = cuda::DType::kBF16;
+    p.y_stride = p.out = out;
+    p.rows = rows;
+    return Time([&] { Require(cuda::MatmulStreamed(p), "matmul"); });
+  }
+
+  // Rounding activations: by itself, and by what writes them.
+  void RoundedBeside() {
+    constexpr int64_t kRows = 8192, kHidden = 4096, kFfn = 14336;
+    const Buffer residual(kRows * kHidden * 4), weight(kHidden * 4), normed(kRows * kHidden * 2),
+        gate(kRows * kFfn * 2), up(kRows * kFfn * 2), bits(kRows * kFfn), scales(kRows * 4);
+    const cuda::InE4M3 rounded = {bits.data(), static_cast<float*>(scales.data())};
+    Report("quantize rows, 8192 x 4096", Time([&] {
+             Require(cuda::QuantizeRows({normed.data(), cuda::DType::kBF16, kHidden, rounded.y,
+                                         rounded.scales, kRows, kHidden}),
+                     "quantize");
+           }),
+           3.0 * kRows * kHidden, 0);
+    cuda::RmsNormParams norm{};
+    norm.x = residual.data();
+    norm.x_type = cuda::DType::kF32;
+    norm.x_stride = norm.y_stride = norm.n = kHidden;
+    norm.weight = static_cast<const float*>(weight.data());
+    norm.y = normed.data();
+    norm.rows = kRows;
+    norm.eps = 1e-5f;
+    norm.rounded = rounded;
+    Report("rms norm, in fp8 too, 8192 x 4096", Time([&] { Require(cuda::RmsNorm(norm), "norm"); }),
+           7.0 * kRows * kHidden, 0);
+    Report("swiglu, in fp8 too, 8192 x 14336", Time([&] {
+             Require(cuda::SwiGlu({gate.data(), up.data(), kFfn, kFfn, gate.data(), kFfn, kRows,
+                                   kFfn, rounded}),
+                     "swiglu");
+           }),
+           7.0 * kRows * kFfn, 0);
   }
 
   void Small() {

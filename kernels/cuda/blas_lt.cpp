@@ -53,12 +53,22 @@ uint32_t AlignmentOf(const void* pointer) {
   return static_cast<uint32_t>(bits & (~bits + 1));
 }
 
-// One shape: what is multiplied, and by which algorithm.
+bool IsE4M3(const MatmulParams& p) { return p.w_scales != nullptr; }
+
+// What the documentation asks of products of e4m3: matrices of whole 16 bytes, and no bias in fp32.
+bool IsInTheDocumentedTable(const MatmulParams& p) {
+  return p.x_scales != nullptr && p.in % 16 == 0 && p.out % 16 == 0 && p.x_stride % 16 == 0 &&
+         p.y_stride % 8 == 0 && AlignmentOf(p.x) >= 16 && AlignmentOf(p.w) >= 16 &&
+         AlignmentOf(p.y) >= 16 && (p.bias == nullptr || p.y_type == DType::kBF16);
+}
+
+// One shape: what is multiplied, and by which algorithm. Or that there is none.
 struct Plan {
   blas::Matmul matmul = nullptr;
   blas::Layout w = nullptr, x = nullptr, y = nullptr;
   blas::Algorithm algorithm{};
   size_t workspace_bytes = 0;
+  blas::Status status = blas::kSuccess;
 };
 
 class OpenedBlasLt final : public BlasLt {
@@ -75,7 +85,50 @@ class OpenedBlasLt final : public BlasLt {
   const std::string& path() const override { return path_; }
   void SetWorkspace(void* workspace) override { workspace_ = workspace; }
 
-  std::string Multiply(const MatmulParams& p) override {
+  bool Has(const MatmulParams& p) override {
+    Outcome outcome;
+    FindPlan(p, &outcome);
+    return !outcome.unsupported;
+  }
+
+  Outcome Multiply(const MatmulParams& p) override {
+    Outcome outcome;
+    Plan* const plan = FindPlan(p, &outcome);
+    if (plan == nullptr) return outcome;
+    blas::Status status = blas::kSuccess;
+    const auto set = [&](int attribute, const auto& value) {
+      if (status == blas::kSuccess) {
+        status = f_.matmul_set(plan->matmul, attribute, &value, sizeof value);
+      }
+    };
+    if (p.bias != nullptr) set(blas::kBiasPointer, p.bias);
+    SetScales(p, set);
+    if (status != blas::kSuccess) return Failure("refused the bias or the scales of", p, status);
+    const float alpha = 1, beta = p.add ? 1 : 0;
+    status =
+        f_.matmul(handle_, plan->matmul, &alpha, p.w, plan->w, p.x, plan->x, &beta, p.y, plan->y,
+                  p.y, plan->y, &plan->algorithm, workspace_, plan->workspace_bytes, p.stream);
+    if (status == blas::kSuccess) return {};
+    // Scales that a device lacks are documented to be refused only now.
+    if (IsE4M3(p)) plan->status = status;
+    return Failure("failed on", p, status);
+  }
+
+ private:
+  using Key = std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t, DType, bool, bool, bool, bool,
+                         uint32_t, uint32_t, uint32_t>;
+
+  static bool IsUnsupported(blas::Status status) {
+    return status == blas::kInvalidValue || status == blas::kArchitectureMismatch ||
+           status == blas::kNotSupported;
+  }
+
+  // Null, and why, when there is none.
+  Plan* FindPlan(const MatmulParams& p, Outcome* outcome) {
+    if (IsE4M3(p) && !IsInTheDocumentedTable(p)) {
+      *outcome = Failure("does not multiply", p, blas::kNotSupported);
+      return nullptr;
+    }
     const Key key = {p.rows,
                      p.in,
                      p.out,
@@ -84,6 +137,8 @@ class OpenedBlasLt final : public BlasLt {
                      p.y_type,
                      p.add,
                      p.bias != nullptr,
+                     IsE4M3(p),
+                     p.fast_sums,
                      AlignmentOf(p.x),
                      AlignmentOf(p.w),
                      AlignmentOf(p.y)};
@@ -91,29 +146,27 @@ class OpenedBlasLt final : public BlasLt {
     if (found == plans_.end()) {
       if (plans_.size() >= kMostPlans) ForgetPlans();
       Plan plan;
-      const blas::Status status = MakePlan(p, plan);
-      if (status != 0) {
+      plan.status = MakePlan(p, plan);
+      // That a product is not there is remembered; passing trouble is not.
+      if (plan.status != blas::kSuccess && !IsUnsupported(plan.status)) {
         Destroy(plan);
-        return Failure("found no algorithm for", p, status);
+        *outcome = Failure("found no algorithm for", p, plan.status);
+        return nullptr;
       }
       found = plans_.emplace(key, plan).first;
     }
-    const Plan& plan = found->second;
-    if (p.bias != nullptr) {
-      const blas::Status status =
-          f_.matmul_set(plan.matmul, blas::kBiasPointer, &p.bias, sizeof p.bias);
-      if (status != 0) return Failure("refused the bias of", p, status);
-    }
-    const float alpha = 1, beta = p.add ? 1 : 0;
-    const blas::Status status =
-        f_.matmul(handle_, plan.matmul, &alpha, p.w, plan.w, p.x, plan.x, &beta, p.y, plan.y, p.y,
-                  plan.y, &plan.algorithm, workspace_, plan.workspace_bytes, p.stream);
-    return status == 0 ? "" : Failure("failed on", p, status);
+    if (found->second.status == blas::kSuccess) return &found->second;
+    *outcome = Failure("found no algorithm for", p, found->second.status);
+    return nullptr;
   }
 
- private:
-  using Key = std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t, DType, bool, bool, uint32_t,
-                         uint32_t, uint32_t>;
+  // A is w, of whose rows y has columns; B is x.
+  template <class Set>
+  static void SetScales(const MatmulParams& p, const Set& set) {
+    if (!IsE4M3(p)) return;
+    set(blas::kScalePointerA, p.w_scales);
+    set(blas::kScalePointerB, p.x_scales);
+  }
 
   // cuBLASLt counts columns first: its y^T[out, rows] = (w^T)^T[out, in] * x^T[in, rows].
   blas::Status MakePlan(const MatmulParams& p, Plan& plan) {
@@ -130,12 +183,19 @@ class OpenedBlasLt final : public BlasLt {
       set(blas::kBiasPointer, p.bias);
       set(blas::kBiasType, static_cast<int32_t>(y_type));
     }
-    const auto layout = [&](blas::Layout* made, cudaDataType_t type, uint64_t r, uint64_t c,
+    if (IsE4M3(p)) {
+      set(blas::kScaleModeA, blas::kOuterVectorScales);
+      set(blas::kScaleModeB, blas::kOuterVectorScales);
+      set(blas::kFastSums, static_cast<int8_t>(p.fast_sums ? 1 : 0));
+    }
+    SetScales(p, set);
+    const cudaDataType_t type = IsE4M3(p) ? CUDA_R_8F_E4M3 : CUDA_R_16BF;
+    const auto layout = [&](blas::Layout* made, cudaDataType_t of, uint64_t r, uint64_t c,
                             int64_t ld) {
-      if (status == 0) status = f_.layout_create(made, type, r, c, ld);
+      if (status == 0) status = f_.layout_create(made, of, r, c, ld);
     };
-    layout(&plan.w, CUDA_R_16BF, in, out, p.in);
-    layout(&plan.x, CUDA_R_16BF, in, rows, p.x_stride);
+    layout(&plan.w, type, in, out, p.in);
+    layout(&plan.x, type, in, rows, p.x_stride);
     layout(&plan.y, y_type, out, rows, p.y_stride);
     return status == 0 ? ChooseAlgorithm(p, plan) : status;
   }
@@ -161,8 +221,7 @@ class OpenedBlasLt final : public BlasLt {
     }
     f_.preference_destroy(preference);
     if (status != 0) return status;
-    constexpr blas::Status kNotSupported = 15;
-    if (found == 0) return kNotSupported;
+    if (found == 0) return blas::kNotSupported;
     plan.algorithm = best.algorithm;
     plan.workspace_bytes = best.workspace_bytes;
     return best.status;
@@ -180,10 +239,12 @@ class OpenedBlasLt final : public BlasLt {
     plans_.clear();
   }
 
-  std::string Failure(const char* what, const MatmulParams& p, blas::Status status) const {
-    return path_ + " " + what + " a product of [" + std::to_string(p.rows) + ", " +
-           std::to_string(p.in) + "] with [" + std::to_string(p.out) + ", " + std::to_string(p.in) +
-           "] (status " + std::to_string(status) + ")";
+  Outcome Failure(const char* what, const MatmulParams& p, blas::Status status) const {
+    return {path_ + " " + what + " a product of [" + std::to_string(p.rows) + ", " +
+                std::to_string(p.in) + "] with [" + std::to_string(p.out) + ", " +
+                std::to_string(p.in) + "]" + (IsE4M3(p) ? " in e4m3" : "") + " (status " +
+                std::to_string(status) + ")",
+            IsUnsupported(status)};
   }
 
   std::string path_;

@@ -22,9 +22,17 @@ class BlasLt {
   // Device memory that Multiply may use; set before the first call.
   static constexpr int64_t kWorkspaceBytes = int64_t{64} << 20;
   virtual void SetWorkspace(void* workspace) = 0;
-  // Any number of rows; the choice of algorithm is kept per shape. An empty string, or a sentence
-  // on what failed.
-  virtual std::string Multiply(const MatmulParams& p) = 0;
+  // What came of a product.
+  struct Outcome {
+    std::string failure;       // empty: it is enqueued; else a sentence on what failed
+    bool unsupported = false;  // this library has no such product on this device; nothing was done
+  };
+  // Any number of rows; the choice of algorithm is kept per shape. x and w both bf16 or both e4m3;
+  // the latter only with `in` and `out` multiples of 16, with a bias only where y is bf16, from
+  // cuBLASLt 12.9 on, and on sm_90: all else is `unsupported`.
+  virtual Outcome Multiply(const MatmulParams& p) = 0;
+  // False: Multiply would say `unsupported`. True where only the attempt can tell.
+  virtual bool Has(const MatmulParams& p) = 0;
 };
 
 }  // namespace longsight::cuda

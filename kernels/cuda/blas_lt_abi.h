@@ -10,7 +10,12 @@
 
 namespace longsight::cuda::blas {
 
-using Status = int;  // 0: success
+using Status = int;
+inline constexpr Status kSuccess = 0;
+inline constexpr Status kInvalidValue = 7;
+inline constexpr Status kArchitectureMismatch = 8;
+inline constexpr Status kNotSupported = 15;
+
 using Handle = void*;
 using Matmul = void*;
 using Layout = void*;
@@ -20,7 +25,20 @@ inline constexpr int kCompute32F = 68;
 inline constexpr int32_t kTranspose = 1;
 inline constexpr uint32_t kEpilogueBias = 4;
 
-enum MatmulAttribute : int { kTransA = 3, kEpilogue = 7, kBiasPointer = 8, kBiasType = 26 };
+// A scale for each row of A and for each column of B, fp32: cuBLASLt 12.9 on sm_90.
+inline constexpr int32_t kOuterVectorScales = 3;
+
+enum MatmulAttribute : int {
+  kTransA = 3,
+  kEpilogue = 7,
+  kBiasPointer = 8,
+  kScalePointerA = 17,
+  kScalePointerB = 18,
+  kFastSums = 25,  // int8_t
+  kBiasType = 26,
+  kScaleModeA = 31,
+  kScaleModeB = 32,
+};
 enum PreferenceAttribute : int {
   kMaxWorkspace = 1,
   kReductionSchemes = 3,

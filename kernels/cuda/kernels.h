@@ -18,26 +18,39 @@
 
 namespace longsight::cuda {
 
-// kE4M3: keys and values alone, each token and KV head with a bf16 scale.
+// kE4M3 has scales beside it: keys and values a bf16 one for each token and KV head, matrices an
+// fp32 one for each row.
 enum class DType : uint8_t { kF32, kF16, kBF16, kE4M3 };
 
 // y[rows, out] = x[rows, in] * w[out, in]^T + bias[out]; `add`: y += that instead, where y is
-// fp32. x, w bf16; y and bias fp32 or bf16.
+// fp32. x, w bf16, or e4m3 with a scale for each row; y and bias fp32 or bf16.
 struct MatmulParams {
   const void* x;
   int64_t x_stride;
+  const float* x_scales = nullptr;  // [rows]: x is e4m3
   const void* w;
-  const void* bias;  // of y's type, or null
+  const float* w_scales = nullptr;  // [out]: w is e4m3
+  const void* bias;                 // of y's type, or null
   void* y;
   DType y_type;
   int64_t y_stride;
   int64_t rows, in, out;
   bool add = false;
+  // Products of e4m3 may be summed as the tensor cores do by themselves, in some 14 bits, rather
+  // than in fp32 every few steps. BlasLt alone looks at it.
+  bool fast_sums = false;
   cudaStream_t stream = nullptr;
 };
-// Few rows: streams the weights once, bound by memory. More rows go to BlasLt (blas_lt.h).
+// Few rows: streams the weights once, bound by memory; x is bf16. More rows go to BlasLt
+// (blas_lt.h), with weights in e4m3 by way of Fp8Linear (fp8_linear.h).
 inline constexpr int64_t kStreamedRows = 4;
 cudaError_t MatmulStreamed(const MatmulParams& p);
+
+// Rows that are written in bf16, in e4m3 as well: y[rows, n], contiguous, as QuantizeRows would.
+struct InE4M3 {
+  void* y = nullptr;
+  float* scales = nullptr;  // [rows]
+};
 
 // y[rows, n] = x / sqrt(mean(x^2) + eps) * weight[n]. x fp32 or bf16, weight fp32, y bf16. In place
 // is allowed.
@@ -50,6 +63,7 @@ struct RmsNormParams {
   int64_t y_stride;
   int64_t rows, n;
   float eps;
+  InE4M3 rounded;  // or null
   cudaStream_t stream = nullptr;
 };
 cudaError_t RmsNorm(const RmsNormParams& p);
@@ -77,6 +91,7 @@ struct SwiGluParams {
   void* y;
   int64_t y_stride;
   int64_t rows, n;
+  InE4M3 rounded = {};  // or null
   cudaStream_t stream = nullptr;
 };
 cudaError_t SwiGlu(const SwiGluParams& p);
@@ -130,6 +145,28 @@ struct DequantizeParams {
   cudaStream_t stream = nullptr;
 };
 cudaError_t Dequantize(const DequantizeParams& p);
+
+// y[rows, n] = x[rows, n] in e4m3, each row with the scale that uses its range (fp8_scale.h); NaN
+// stays NaN, and a row with an infinity becomes NaN. x fp32, f16 or bf16; y contiguous.
+struct QuantizeRowsParams {
+  const void* x;
+  DType x_type;
+  int64_t x_stride;
+  void* y;
+  float* scales;  // [rows]
+  int64_t rows, n;
+  cudaStream_t stream = nullptr;
+};
+cudaError_t QuantizeRows(const QuantizeRowsParams& p);
+// And back: x[rows, n] bf16, contiguous, of y and its scales.
+struct DequantizeRowsParams {
+  const void* y;
+  const float* scales;
+  void* x;
+  int64_t rows, n;
+  cudaStream_t stream = nullptr;
+};
+cudaError_t DequantizeRows(const DequantizeRowsParams& p);
 
 // The longest head that AttentionDecode takes; any multiple of 8 up to it.
 inline constexpr int64_t kMaxHeadSize = 128;

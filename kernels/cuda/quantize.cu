@@ -1,7 +1,5 @@
 // Keys and values in e4m3 and back. A warp takes one token's head at a time.
-#include <cuda_fp8.h>
-
-#include "cuda/bf16.cuh"
+#include "cuda/e4m3.cuh"
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
 #include "cuda/step.cuh"
@@ -10,15 +8,6 @@ namespace longsight::cuda {
 namespace {
 
 constexpr int kWarps = 8;
-constexpr float kLargestE4M3 = 448.0f;
-
-__device__ __forceinline__ float WarpMost(float x) {
-#pragma unroll
-  for (int distance = 16; distance > 0; distance /= 2) {
-    x = fmaxf(x, __shfl_xor_sync(0xFFFFFFFFu, x, distance));
-  }
-  return x;
-}
 
 __global__ void __launch_bounds__(32 * kWarps) QuantizeKernel(QuantizeParams p) {
   const int lane = threadIdx.x % 32;
@@ -34,7 +23,7 @@ __global__ void __launch_bounds__(32 * kWarps) QuantizeKernel(QuantizeParams p) 
     const float factor = 1 / ToFloat(scale);
     auto* y = static_cast<__nv_fp8_storage_t*>(p.y) + (moved + head) * p.head_size;
     for (int64_t i = lane; i < p.head_size; i += 32) {
-      y[i] = __nv_cvt_float_to_fp8(ToFloat(x[i]) * factor, __NV_SATFINITE, __NV_E4M3);
+      y[i] = ToE4M3(ToFloat(x[i]) * factor);
     }
     if (lane == 0) static_cast<Bf16*>(p.scales)[moved + head] = scale;
   }

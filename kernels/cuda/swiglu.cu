@@ -1,4 +1,4 @@
-#include "cuda/bf16.cuh"
+#include "cuda/e4m3.cuh"
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
 
@@ -34,13 +34,62 @@ __global__ void SwiGluKernel(SwiGluParams p) {
   }
 }
 
+// In bf16 and in e4m3: a block to a row, since the scale wants the whole row. What a thread wrote
+// it reads again, while the caches hold it.
+template <bool Vector>
+__global__ void __launch_bounds__(kThreads) SwiGluRowsKernel(SwiGluParams p) {
+  constexpr int kStep = Vector ? 8 : 1;
+  for (int64_t row = blockIdx.x; row < p.rows; row += gridDim.x) {
+    const Bf16* gate = static_cast<const Bf16*>(p.gate) + row * p.gate_stride;
+    const Bf16* up = static_cast<const Bf16*>(p.up) + row * p.up_stride;
+    Bf16* y = static_cast<Bf16*>(p.y) + row * p.y_stride;
+    auto* narrow = static_cast<uint8_t*>(p.rounded.y) + row * p.n;
+    float most = 0;
+    for (int64_t i = threadIdx.x * kStep; i < p.n; i += kThreads * kStep) {
+      if constexpr (Vector) {
+        float g[8], u[8];
+        Load8(gate + i, g);
+        Load8(up + i, u);
+#pragma unroll
+        for (int j = 0; j < 8; ++j) {
+          g[j] = Gated(g[j], u[j]);
+          most = fmaxf(most, fabsf(g[j]));
+        }
+        Store8(y + i, g);
+      } else {
+        const float g = Gated(ToFloat(gate[i]), ToFloat(up[i]));
+        most = fmaxf(most, fabsf(g));
+        y[i] = FromFloat<Bf16>(g);
+      }
+    }
+    const float scale = ScaleOfRow(BlockMost<kThreads / 32>(most));
+    const float shrink = 1 / scale;
+    for (int64_t i = threadIdx.x * kStep; i < p.n; i += kThreads * kStep) {
+      if constexpr (Vector) {
+        float g[8];
+        Load8(y + i, g);
+        Store8E4M3(narrow + i, g, shrink);
+      } else {
+        narrow[i] = ToE4M3(ToFloat(y[i]) * shrink);
+      }
+    }
+    if (threadIdx.x == 0) p.rounded.scales[row] = scale;
+  }
+}
+
 }  // namespace
 
 cudaError_t SwiGlu(const SwiGluParams& p) {
   const bool vector = IsVector(p.gate, p.gate_stride, p.n, sizeof(Bf16)) &&
                       IsVector(p.up, p.up_stride, p.n, sizeof(Bf16)) &&
                       IsVector(p.y, p.y_stride, p.n, sizeof(Bf16));
-  if (vector) {
+  if (p.rounded.y != nullptr) {
+    if (vector && reinterpret_cast<uintptr_t>(p.rounded.y) % 8 == 0) {
+      SwiGluRowsKernel<true><<<Blocks(p.rows), kThreads, 0, p.stream>>>(p);
+    } else {
+      SwiGluRowsKernel<false><<<Blocks(p.rows), kThreads, 0, p.stream>>>(p);
+    }
+  } else if (vector) {
     const int64_t threads = p.rows * (p.n / 8);
     SwiGluKernel<true><<<Blocks(DivideUp(threads, kThreads)), kThreads, 0, p.stream>>>(p);
   } else {

@@ -1,5 +1,7 @@
 #include "cuda/weight_table.h"
 
+#include "cuda/fp8_scale.h"
+
 namespace longsight::cuda {
 
 cudaError_t CopyRounded(const void* host, DType type, int64_t n, void* bf16, Staging& staging,
@@ -29,6 +31,30 @@ cudaError_t WeightTable::TakeMatrix(const void* host, DType type, int64_t n) {
   Memory& memory = kept_[host];
   memory = allocate_(n * 2);
   return CopyRounded(host, type, n, memory.get(), staging_, stream_);
+}
+
+cudaError_t WeightTable::TakeFp8(const void* host, DType type, int64_t rows, int64_t n) {
+  if (fp8_.contains(host)) return cudaSuccess;
+  Fp8& taken = fp8_[host];
+  taken.matrix = allocate_(rows * n);
+  taken.scales = allocate_(rows * static_cast<int64_t>(sizeof(float)));
+  auto* const scales = reinterpret_cast<float*>(taken.scales.get());
+  const int64_t row_bytes = n * (type == DType::kF32 ? 4 : 2);
+  const int64_t at_once = RowsAtOnce(rows, row_bytes, kPartBytes);
+  void* part = nullptr;
+  cudaError_t error = cudaMalloc(&part, static_cast<size_t>(at_once * row_bytes));
+  if (error != cudaSuccess) return error;
+  for (int64_t row = 0; row < rows && error == cudaSuccess; row += at_once) {
+    const int64_t count = index::Least(at_once, rows - row);
+    error = staging_.Copy(part, static_cast<const std::byte*>(host) + row * row_bytes,
+                          count * row_bytes, stream_);
+    if (error != cudaSuccess) break;
+    error = QuantizeRows(
+        {part, type, n, taken.matrix.get() + row * n, scales + row, count, n, stream_});
+  }
+  const cudaError_t waited = cudaStreamSynchronize(stream_);
+  cudaFree(part);
+  return error == cudaSuccess ? waited : error;
 }
 
 cudaError_t WeightTable::TakeBias(const float* host, int64_t n) {

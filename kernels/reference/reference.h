@@ -88,4 +88,15 @@ uint16_t NearestF16(float x);
 double Bf16Value(uint16_t bits);
 double F16Value(uint16_t bits);
 
+// The same of e4m3 (a sign, four bits of exponent with bias 7, three of mantissa; no infinity),
+// which goes to its largest value, 448, for anything larger.
+uint8_t NearestE4M3(double x);
+double E4M3Value(uint8_t bits);
+// x[rows, n] as e4m3 with a scale for each row, which brings its largest magnitude to 448; both
+// returned as values: of a row r, values[r, n] * scales[r] is nearest to x.
+struct RoundedRows {
+  std::vector<double> values, scales;
+};
+RoundedRows RoundRowsToE4M3(const float* x, int64_t rows, int64_t n);
+
 }  // namespace longsight::reference

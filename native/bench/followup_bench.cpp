@@ -30,6 +30,7 @@ constexpr const char* kUsage =
     "  --question N      tokens of the question (default 64)\n"
     "  --decode N        tokens decoded after the first (default 32)\n"
     "  --kv TYPE         bf16 (default) or fp8, on a GPU\n"
+    "  --weights TYPE    bf16 (default) or fp8, on a GPU: of the linear layers\n"
     "  --device NAME     auto, cpu, cuda or cuda:N (default auto)\n";
 
 struct Options {
@@ -39,6 +40,7 @@ struct Options {
   int64_t decode = 32;
   std::string device = "auto";
   KvType kv = KvType::kBf16;
+  WeightType weights = WeightType::kBf16;
   bool help = false;
 };
 
@@ -62,9 +64,9 @@ Options Parse(int argc, char** argv) {
     } else if (name == "--decode") {
       options.decode = ParseNumber(name, argv[++i]);
     } else if (name == "--kv") {
-      const std::string type = argv[++i];
-      if (type != "bf16" && type != "fp8") throw std::invalid_argument("--kv: bf16 or fp8");
-      options.kv = type == "fp8" ? KvType::kFp8 : KvType::kBf16;
+      options.kv = ParseIsFp8(name, argv[++i]) ? KvType::kFp8 : KvType::kBf16;
+    } else if (name == "--weights") {
+      options.weights = ParseIsFp8(name, argv[++i]) ? WeightType::kFp8 : WeightType::kBf16;
     } else if (name == "--device") {
       options.device = argv[++i];
     } else {
@@ -144,6 +146,7 @@ void Run(const Options& options) {
   RandomModel random(options.shape, longest + options.question + options.decode + 1);
   EngineOptions engine_options;
   engine_options.device = options.device;
+  engine_options.weights = options.weights;
   std::unique_ptr<Backend> made = MakeBackend(engine_options);
   Backend& backend = *made;
   const Stopwatch watch;

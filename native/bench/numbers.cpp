@@ -29,4 +29,11 @@ int64_t ParseNumber(const std::string& option, const std::string& text) {
   return numbers[0];
 }
 
+bool ParseIsFp8(const std::string& option, const std::string& text) {
+  if (text != "bf16" && text != "fp8") {
+    throw std::invalid_argument(option + ": \"" + text + "\" is neither bf16 nor fp8");
+  }
+  return text == "fp8";
+}
+
 }  // namespace longsight::bench

@@ -149,6 +149,7 @@ void Run(const PrefillOptions& options) {
   engine_options.device = options.device;
   engine_options.threads = options.threads;
   engine_options.kv = options.kv;
+  engine_options.weights = options.weights;
   if (!options.model.empty()) {
     const auto engine = Engine::Load(options.model, engine_options);
     Report(*engine, options, ReadTokens(options.tokens, longest));

@@ -33,6 +33,7 @@ const char* const kPrefillUsage =
     "  --threads N             default: one per processor\n"
     "  --device NAME           auto, cpu, cuda or cuda:N (default auto)\n"
     "  --kv TYPE               of keys and values: bf16, or fp8 on a GPU (default bf16)\n"
+    "  --weights TYPE          of the linear layers: bf16, or fp8 on a GPU (default bf16)\n"
     "  --json                  one JSON object instead of a table\n";
 
 namespace {
@@ -61,12 +62,6 @@ double ParseShare(const std::string& option, const std::string& text) {
     throw std::invalid_argument(option + ": \"" + text + "\" is not a number from 0 to 1");
   }
   return share;
-}
-
-KvType ParseKv(const std::string& text) {
-  if (text == "bf16") return KvType::kBf16;
-  if (text == "fp8") return KvType::kFp8;
-  throw std::invalid_argument("--kv: \"" + text + "\" is neither bf16 nor fp8");
 }
 
 }  // namespace
@@ -117,7 +112,9 @@ PrefillOptions ParsePrefillOptions(int argc, char** argv) {
     } else if (name == "--device") {
       options.device = argv[++i];
     } else if (name == "--kv") {
-      options.kv = ParseKv(argv[++i]);
+      options.kv = ParseIsFp8(name, argv[++i]) ? KvType::kFp8 : KvType::kBf16;
+    } else if (name == "--weights") {
+      options.weights = ParseIsFp8(name, argv[++i]) ? WeightType::kFp8 : WeightType::kBf16;
     } else if (name == "--threads") {
       options.threads =
           static_cast<int>(std::min<int64_t>(ParseNumber(name, argv[++i]), kMaxThreads));

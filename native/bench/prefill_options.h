@@ -23,6 +23,7 @@ struct PrefillOptions {
   int threads = 0;              // 0: one per processor
   std::string device = "auto";  // as EngineOptions::device
   KvType kv = KvType::kBf16;    // of keys and values
+  WeightType weights = WeightType::kBf16;
   bool json = false;
   bool help = false;
 };

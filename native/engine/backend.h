@@ -214,9 +214,15 @@ std::string CpuInstructionSet();
 // Throws Error as CpuInstructionSet does.
 std::unique_ptr<Backend> MakeCpuBackend(int threads, bool exact);
 
+// What a backend keeps the weights of linear layers in; those of embedding and head stay bf16.
+enum class WeightType {
+  kBf16,
+  kFp8,  // half the memory; on a GPU
+};
+
 // Device number `device`, counted as the driver does. Throws Error(kDeviceUnavailable) that says
 // what is missing: the backend in this build, a driver, such a device, a library.
-std::unique_ptr<Backend> MakeCudaBackend(int device);
+std::unique_ptr<Backend> MakeCudaBackend(int device, WeightType weights = WeightType::kBf16);
 // Compiled into this build.
 bool HasCudaBackend();
 

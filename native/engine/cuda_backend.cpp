@@ -18,6 +18,7 @@
 #include "engine/cuda_convert.h"
 #include "engine/cuda_evidence.h"
 #include "engine/cuda_memory.h"
+#include "engine/cuda_weights.h"
 #include "engine/error.h"
 #include "engine/sampler.h"
 #include "index/area.h"
@@ -27,7 +28,8 @@ namespace {
 
 class CudaBackend final : public Backend {
  public:
-  CudaBackend(int device, const cuda::DeviceInfo& info, std::unique_ptr<cuda::BlasLt> blas)
+  CudaBackend(int device, const cuda::DeviceInfo& info, std::unique_ptr<cuda::BlasLt> blas,
+              WeightType weight_type)
       : device_(device), info_(info), memory_(device, info.name), blas_(std::move(blas)) {
     Check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
     attention_workspace_ = Hold(cuda::kAttentionWorkspace, "attention's workspace");
@@ -37,8 +39,7 @@ class CudaBackend final : public Backend {
     Check(steps_.Prepare(), "making room for recorded steps");
     timeline_ = std::make_unique<cuda::Timeline>(stream_);
     evidence_ = std::make_unique<CudaEvidence>(memory_, stream_);
-    weights_ = std::make_unique<cuda::WeightTable>(
-        [this](int64_t bytes) { return Hold(bytes, "the weights"); }, stream_);
+    weights_ = std::make_unique<CudaWeights>(weight_type, memory_, *blas_, kBlockRows, stream_);
   }
 
   ~CudaBackend() override {
@@ -59,7 +60,7 @@ class CudaBackend final : public Backend {
   int64_t block_rows() const override { return kBlockRows; }
   int64_t scratch_bytes(const DecoderSpec& spec, DType kv_type) const override {
     return cuda::kAttentionWorkspace + cuda::BlasLt::kWorkspaceBytes +
-           kBlockRows * static_cast<int64_t>(sizeof(uint32_t)) +
+           kBlockRows * static_cast<int64_t>(sizeof(uint32_t)) + weights_->scratch_bytes() +
            (kv_type == DType::kE4M3 ? cuda::WidenedBytes(spec.kv_heads, spec.head_size) : 0);
   }
 
@@ -78,25 +79,17 @@ class CudaBackend final : public Backend {
                       std::to_string(cuda::kMaxHeadSize) + " are); use device cpu");
     }
     const int64_t before = memory_.held_bytes();
-    const auto matrix = [&](const Tensor& tensor) {
-      Check(weights_->TakeMatrix(tensor.data, KernelType(tensor.type), tensor.size()), kTaking);
-    };
-    const auto vector = [&](const void* values, int64_t bytes) {
-      Check(weights_->Take(values, bytes), kTaking);
-    };
-    const auto bias = [&](const std::vector<float>& values) {
-      Check(weights_->TakeBias(values.data(), static_cast<int64_t>(values.size())), kTaking);
-    };
-    VisitWeights(model, {matrix, bias, vector});
+    weights_->Take(model);
     largest_ = Hold(sizeof(uint64_t), "the largest logit");
     logits_ =
         Hold(kLogitRows * model.spec.vocabulary * static_cast<int64_t>(sizeof(float)), "logits");
     Wait();
-    return memory_.held_bytes() - before;
+    return memory_.held_bytes() - before - weights_->scratch_bytes();
   }
 
   void Embed(const Tensor& table, const uint32_t* ids, int64_t rows, Rows y) override {
     Use();
+    weights_->Written(y, rows, table.shape[1]);
     if (steps_.recording()) {
       // The token is the step's.
       Check(cuda::Embed({On(table.data), steps_.token(), rows, table.shape[1],
@@ -126,6 +119,12 @@ class CudaBackend final : public Backend {
     p.n = static_cast<int64_t>(weight.size());
     p.eps = static_cast<float>(epsilon);
     p.stream = stream_;
+    // What projections read is a norm of the residual stream; the others are of heads.
+    if (x.type == DType::kF32) {
+      p.rounded = weights_->WrittenForProducts(y, rows, p.n);
+    } else {
+      weights_->Written(y, rows, p.n);
+    }
     Check(cuda::RmsNorm(p), "normalising");
   }
 
@@ -134,21 +133,17 @@ class CudaBackend final : public Backend {
     cuda::MatmulParams p{};
     p.x = x.data;
     p.x_stride = x.stride;
-    p.w = On(linear.weight.data);
-    if (!linear.bias.empty()) p.bias = weights_->BiasOn(linear.bias.data(), KernelType(y.type));
     p.y = y.data;
     p.y_type = KernelType(y.type);
+    weights_->Put(linear, p);
     p.y_stride = y.stride;
     p.rows = rows;
     p.in = linear.weight.shape[1];
     p.out = linear.weight.shape[0];
     p.add = mode == Accumulate::kAdd;
     p.stream = stream_;
-    if (rows <= cuda::kStreamedRows) return Check(cuda::MatmulStreamed(p), "multiplying");
-    const std::string failure = blas_->Multiply(p);
-    if (failure.empty()) return;
-    Check(cudaPeekAtLastError(), "multiplying");
-    throw Error(ErrorCode::kInternal, failure);
+    weights_->Written(y, rows, p.out);
+    weights_->Multiply(p);
   }
 
   void Rotate(const RopeSpec& rope, Rows x, int64_t rows, int64_t heads, int64_t head_size,
@@ -167,13 +162,14 @@ class CudaBackend final : public Backend {
     p.interleaved = rope.interleaved;
     p.stream = stream_;
     p.step = steps_.step();
+    weights_->Written(x, rows, heads * head_size);
     Check(cuda::Rope(p), "turning heads");
   }
 
   void SwiGlu(Rows gate, ConstRows up, int64_t rows, int64_t n) override {
     Use();
     Check(cuda::SwiGlu({gate.data, up.data, gate.stride, up.stride, gate.data, gate.stride, rows, n,
-                        stream_}),
+                        weights_->WrittenForProducts(gate, rows, n), stream_}),
           "gating");
   }
 
@@ -190,6 +186,7 @@ class CudaBackend final : public Backend {
 
   void Attend(const DecoderSpec& spec, const AttentionCall& call) override {
     Use();
+    weights_->Written(call.out, call.rows, spec.query_size());
     std::vector<cuda::CachedRun> runs = KernelRuns(spec, call.kv);
     // What the recorded steps will have added.
     if (steps_.recording()) runs.back().tokens += cuda::StepRecording::kSteps - 1;
@@ -242,6 +239,7 @@ class CudaBackend final : public Backend {
 
   void Upload(const float* x, int64_t n, Rows y) override {
     Use();
+    weights_->Written(y, 1, n);
     cuda::Staging staging;
     Check(cuda::CopyRounded(x, cuda::DType::kF32, n, y.data, staging, stream_), "uploading");
   }
@@ -282,7 +280,6 @@ class CudaBackend final : public Backend {
  private:
   // Enough to fill the largest device several times over, in one layer's products.
   static constexpr int64_t kBlockRows = 8192;
-  static constexpr const char* kTaking = "taking the weights";
   // Rows of logits that are held on the device: one in a generation, more when tokens are scored.
   static constexpr int64_t kLogitRows = 8;
 
@@ -309,7 +306,7 @@ class CudaBackend final : public Backend {
   // Times, and what sparse heads did, since the last Collect.
   std::unique_ptr<cuda::Timeline> timeline_;
   PrefillReport report_;
-  std::unique_ptr<cuda::WeightTable> weights_;
+  std::unique_ptr<CudaWeights> weights_;
   std::unique_ptr<CudaEvidence> evidence_;
   // Of AttendSparse; grows with the context.
   BackendMemory sparse_workspace_;
@@ -332,6 +329,7 @@ void CudaBackend::ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t t
 
 void CudaBackend::AttendSparse(const DecoderSpec& spec, const SparseCall& call) {
   Use();
+  weights_->Written(call.out, call.rows, spec.query_size());
   const std::vector<cuda::CachedRun> runs = KernelRuns(spec, call.kv);
   cuda::SparseChunkParams p = SparseParams(spec, call, runs);
   ReserveSparse(spec, call.rows, p.shape.tokens);
@@ -360,7 +358,7 @@ void CudaBackend::AttendSparse(const DecoderSpec& spec, const SparseCall& call) 
 
 bool HasCudaBackend() { return true; }
 
-std::unique_ptr<Backend> MakeCudaBackend(int device) {
+std::unique_ptr<Backend> MakeCudaBackend(int device, WeightType weights) {
   cuda::DeviceInfo info;
   std::string reason = cuda::WhyUnusable(device, &info);
   std::unique_ptr<cuda::BlasLt> blas;
@@ -369,7 +367,7 @@ std::unique_ptr<Backend> MakeCudaBackend(int device) {
     throw Error(ErrorCode::kDeviceUnavailable,
                 "device \"cuda:" + std::to_string(device) + "\" cannot be used: " + reason);
   }
-  return std::make_unique<CudaBackend>(device, info, std::move(blas));
+  return std::make_unique<CudaBackend>(device, info, std::move(blas), weights);
 }
 
 }  // namespace longsight

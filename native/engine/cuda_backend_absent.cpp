@@ -6,7 +6,7 @@ namespace longsight {
 
 bool HasCudaBackend() { return false; }
 
-std::unique_ptr<Backend> MakeCudaBackend(int device) {
+std::unique_ptr<Backend> MakeCudaBackend(int device, WeightType /*weights*/) {
   throw Error(ErrorCode::kDeviceUnavailable,
               "device \"cuda:" + std::to_string(device) +
                   "\" is not compiled into this build: build with LONGSIGHT_CUDA=1 and nvcc");

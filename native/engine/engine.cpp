@@ -56,14 +56,20 @@ void CheckChunk(int64_t chunk_tokens) {
 
 std::unique_ptr<Backend> MakeBackend(const EngineOptions& options) {
   const bool exact = options.precision == Precision::kF32;
-  if (options.device == "cpu") return MakeCpuBackend(options.threads, exact);
+  const auto cpu = [&] {
+    if (options.weights == WeightType::kFp8) {
+      throw Error(ErrorCode::kInvalidArgument, "weights in fp8 need a GPU, not device \"cpu\"");
+    }
+    return MakeCpuBackend(options.threads, exact);
+  };
+  if (options.device == "cpu") return cpu();
   if (options.device == "auto") {
-    if (exact || !HasCudaBackend()) return MakeCpuBackend(options.threads, exact);
+    if (exact || !HasCudaBackend()) return cpu();
     try {
-      return MakeCudaBackend(0);
+      return MakeCudaBackend(0, options.weights);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kDeviceUnavailable) throw;
-      return MakeCpuBackend(options.threads, exact);
+      return cpu();
     }
   }
   const int device = CudaDevice(options.device);
@@ -75,7 +81,7 @@ std::unique_ptr<Backend> MakeBackend(const EngineOptions& options) {
     throw Error(ErrorCode::kDeviceUnavailable,
                 "device \"" + options.device + "\" computes in bf16; precision f32 needs \"cpu\"");
   }
-  return MakeCudaBackend(device);
+  return MakeCudaBackend(device, options.weights);
 }
 
 std::unique_ptr<Engine> Engine::Load(const std::string& model_dir, const EngineOptions& options) {

@@ -39,10 +39,11 @@ struct EngineOptions {
   int threads = 0;              // 0: all processors
   Precision precision = Precision::kBf16;
   KvType kv = KvType::kAuto;
+  WeightType weights = WeightType::kBf16;
 };
 
 // A device that is named is that one or an error; `auto` is the first GPU, or else the CPU. Throws
-// Error(kDeviceUnavailable).
+// Error: kDeviceUnavailable; kInvalidArgument when it has no such weights.
 std::unique_ptr<Backend> MakeBackend(const EngineOptions& options);
 
 struct PrefillResult {

@@ -162,10 +162,6 @@ void VisitWeights(const Model& model, const WeightVisitor& visit) {
   const auto vector = [&](const auto& values) {
     visit.vector(values.data(), static_cast<int64_t>(values.size() * sizeof(values[0])));
   };
-  const auto linear = [&](const Linear& l) {
-    visit.matrix(l.weight);
-    visit.bias(l.bias);
-  };
   visit.matrix(model.embedding);
   for (const LayerWeights& layer : model.layers) {
     for (const auto* norm :
@@ -174,11 +170,13 @@ void VisitWeights(const Model& model, const WeightVisitor& visit) {
     }
     for (const Linear* l : {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate,
                             &layer.up, &layer.down}) {
-      linear(*l);
+      visit.linear(l->weight);
+      visit.bias(l->bias);
     }
   }
   vector(model.final_norm);
-  linear(model.head);
+  visit.matrix(model.head.weight);
+  visit.bias(model.head.bias);
   vector(model.spec.rope.inverse_frequency);
 }
 

@@ -47,8 +47,9 @@ struct Model {
 Model LoadModel(const std::string& model_dir);
 
 struct WeightVisitor {
-  std::function<void(const Tensor& tensor)> matrix;
-  std::function<void(const std::vector<float>& values)> bias;     // may be empty
+  std::function<void(const Tensor& tensor)> matrix;            // embedding and head
+  std::function<void(const Tensor& tensor)> linear;            // of the linear layers between them
+  std::function<void(const std::vector<float>& values)> bias;  // may be empty
   std::function<void(const void* values, int64_t bytes)> vector;  // may be empty
 };
 // Everything that operations read of a model, once each but for what is tied.

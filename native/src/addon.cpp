@@ -16,7 +16,7 @@
 namespace longsight::addon {
 namespace {
 
-// loadModel(modelDir, { device, threads, precision })
+// loadModel(modelDir, { device, threads, precision, weights })
 Napi::Value LoadModel(const Napi::CallbackInfo& info) {
   const Arguments arguments(info, "loadModel");
   std::string model_dir = arguments.String(0, "modelDir");
@@ -37,6 +37,11 @@ Napi::Value LoadModel(const Napi::CallbackInfo& info) {
     options.kv = KvType::kFp8;
   } else if (precision != "auto") {
     arguments.Fail("precision", "\"auto\", \"bf16\", \"fp8\" or \"f32\"");
+  }
+  if (fields.Has("weights")) {
+    const std::string weights = arguments.StringField(fields, "weights");
+    if (weights != "bf16" && weights != "fp8") arguments.Fail("weights", "\"bf16\" or \"fp8\"");
+    options.weights = weights == "fp8" ? WeightType::kFp8 : WeightType::kBf16;
   }
   auto task = std::make_unique<LoadTask>(info.Env(), std::move(model_dir), std::move(options));
   const Napi::Promise promise = task->promise();

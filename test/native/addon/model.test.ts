@@ -279,6 +279,15 @@ describe("bad input", () => {
     await expect(load).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
   });
 
+  it("weights in fp8 without a GPU, and of a type that is not there", async () => {
+    const options = { device: "cpu", threads: 1, precision: "bf16" } as const;
+    const load = addon.loadModel(goldenDir("smollm3"), { ...options, weights: "fp8" });
+    const message = expect.stringContaining("weights in fp8 need a GPU") as string;
+    await expect(load).rejects.toMatchObject({ code: "invalid-argument", message });
+    const wrong = { ...options, weights: "int8" as "fp8" };
+    expect(() => addon.loadModel(goldenDir("smollm3"), wrong)).toThrow("weights");
+  });
+
   it("a context beyond the model's", async () => {
     const tooLong = new Uint32Array(4097);
     await expect(prefill(model, model.emptyKv(), tooLong)).rejects.toMatchObject({ code: "over-budget" });

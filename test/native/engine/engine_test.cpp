@@ -57,6 +57,12 @@ class EngineTest {
     }
     CHECK_ERROR(ErrorCode::kInvalidArgument, "fp8 need a GPU",
                 [&] { Engine::Load(folder_.path(), {.device = "cpu", .kv = KvType::kFp8}); });
+    for (const char* device : {"cpu", "auto"}) {
+      if (device == std::string("auto") && HasCudaBackend()) continue;
+      CHECK_ERROR(ErrorCode::kInvalidArgument, "weights in fp8 need a GPU", [&] {
+        Engine::Load(folder_.path(), {.device = device, .weights = WeightType::kFp8});
+      });
+    }
     // By name, in a build without CUDA, with it but no driver, and on a machine with few GPUs.
     CHECK_ERROR(ErrorCode::kDeviceUnavailable, "device \"cuda:99\"",
                 [&] { Engine::Load(folder_.path(), {.device = "cuda:99"}); });

@@ -11,7 +11,7 @@
 
 namespace longsight::test {
 
-class RoundingBackend final : public ForwardingBackend {
+class RoundingBackend : public ForwardingBackend {
  public:
   RoundingBackend() : ForwardingBackend(MakeCpuBackend(2, true)) {}
 

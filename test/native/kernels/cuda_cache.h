@@ -32,8 +32,8 @@ inline Cached Cache(const CacheShape& s, bool fp8, const std::vector<float>& flo
   const std::vector<float> scale = scales->Floats(cuda::DType::kBF16, heads);
   std::vector<float> values(floats.size());
   for (size_t i = 0; i < values.size(); ++i) {
-    values[i] =
-        static_cast<float>(E4M3Value(bits[i])) * scale[i / static_cast<size_t>(s.head_size)];
+    values[i] = static_cast<float>(reference::E4M3Value(bits[i])) *
+                scale[i / static_cast<size_t>(s.head_size)];
   }
   return {std::move(values), std::move(narrow), std::move(scales)};
 }

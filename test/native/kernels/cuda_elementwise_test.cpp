@@ -154,7 +154,8 @@ void TestQuantize(Random& random, int64_t rows, int64_t heads, int64_t head_size
   std::vector<uint8_t> bits(static_cast<size_t>(n));
   CheckCuda(cudaMemcpy(bits.data(), y.data(), bits.size(), cudaMemcpyDeviceToHost), what);
   for (int64_t i = 0; i < n; ++i) {
-    const double s = static_cast<double>(scale[i / head_size]), value = E4M3Value(bits[i]) * s;
+    const double s = static_cast<double>(scale[i / head_size]),
+                 value = reference::E4M3Value(bits[i]) * s;
     const double exact = static_cast<double>(x.values[i]);
     Check(std::fabs(value - exact) <= std::fabs(exact) / 15 + s * 0x1p-10, what + ": too far off");
     Check(std::fabs(static_cast<double>(returned[i]) - value) <= std::fabs(value) / 256,

@@ -48,7 +48,7 @@ void TestShape(cuda::BlasLt& blas, Random& random, const Shape& s, bool streamed
   if (streamed) {
     CheckCuda(cuda::MatmulStreamed(p), what);
   } else {
-    const std::string failure = blas.Multiply(p);
+    const std::string failure = blas.Multiply(p).failure;
     Check(failure.empty(), what + ": " + failure);
   }
   const double in = static_cast<double>(s.in);

@@ -82,14 +82,6 @@ class DeviceBytes {
   void* data_ = nullptr;
 };
 
-// The value of e4m3 bits: a sign, four bits of exponent with bias 7, three of mantissa.
-inline double E4M3Value(uint8_t bits) {
-  const int exponent = bits >> 3 & 15, mantissa = bits & 7;
-  const double magnitude =
-      exponent == 0 ? std::ldexp(mantissa, -9) : std::ldexp(8 + mantissa, exponent - 10);
-  return bits & 0x80 ? -magnitude : magnitude;
-}
-
 inline DeviceBytes OnDevice(const std::vector<float>& values) {
   return DeviceBytes(values.data(), values.size() * sizeof(float));
 }

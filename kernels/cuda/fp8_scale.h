@@ -1,0 +1,31 @@
+// Rows in e4m3, each with a scale in fp32: what of it is plain arithmetic, for host and device.
+#pragma once
+
+#include <cfloat>
+#include <cstdint>
+
+#include "index/host_device.h"
+
+namespace longsight::cuda {
+
+inline constexpr float kLargestE4M3 = 448.0f;
+
+// The scale of a row whose largest magnitude is `most`: value = e4m3 * scale. Its reciprocal is
+// finite, and most times that is at most the largest e4m3 but for a rounding in fp32, which the
+// conversion cuts off. A row of zeros has scale 1.
+static LONGSIGHT_HD inline float ScaleOfRow(float most) {
+  const float scale = most / kLargestE4M3;
+  return !(most > 0) ? 1.0f : scale < FLT_MIN ? FLT_MIN : scale;
+}
+
+// The bytes of `rows` rows of `n` elements, and of their scales.
+static LONGSIGHT_HD inline int64_t Fp8Bytes(int64_t rows, int64_t n) {
+  return rows * n + rows * static_cast<int64_t>(sizeof(float));
+}
+
+// As many of `rows` rows of `row_bytes` each as fit in `bytes`; one at least.
+static LONGSIGHT_HD inline int64_t RowsAtOnce(int64_t rows, int64_t row_bytes, int64_t bytes) {
+  return index::Within(bytes / row_bytes, 1, rows);
+}
+
+}  // namespace longsight::cuda
