@@ -250,13 +250,18 @@ class CudaModel {
     Steps(*narrow, kFp8Error + 3 * std::max(kAnyway, worst_rounding_));
   }
 
-  // With memory for fp8 alone: what is planned fits, and what is before it in the plan does not.
+  // With memory for the last way alone: what is planned fits, and what is before it in the plan
+  // does not. At length fp8 is the last; of few tokens it takes more, since some must be widened.
   void ShortOfMemory() {
     Limits limits;
     Engine engine(LoadModel(dir_), std::make_unique<LimitedBackend>(MakeCudaBackend(0), limits),
                   Precision::kBf16);
     const std::vector<MemoryPlan> choices = engine.Plan(160, 64);
-    CHECK(choices.size() == (gpu_->model().spec.head_size % 16 == 0 ? 2 : 1));
+    CHECK(!choices.empty());
+    const DecoderSpec& spec = gpu_->model().spec;
+    if (spec.max_context >= 131072 && spec.head_size % 16 == 0) {
+      CHECK(engine.Plan(131072, 64).back().kv_type == DType::kE4M3);
+    }
     limits.available = choices.back().required_bytes;
     PrefillSettings settings;
     for (const MemoryPlan& plan : choices) {
@@ -282,7 +287,7 @@ class CudaModel {
     Engine rounding(LoadModel(dir_), std::make_unique<Fp8RoundingBackend>(), Precision::kBf16);
     CHECK(gpu_->model().weights_bytes - engine->model().weights_bytes == SavedBytes(gpu_->model()));
     double many = 0, many_rounding = 0, few = 0;
-    for (const int64_t count : {5, 63, 100, 130, 160}) {
+    for (const int64_t count : {5, 160}) {
       const Truth& truth = After(count);
       const std::vector<float> stepped = engine->Logits({}, Tokens(0, count), 3, kNever);
       const double apart = ErrorOf(stepped, rounding.Logits({}, Tokens(0, count), 3, kNever));
@@ -291,7 +296,7 @@ class CudaModel {
       CHECK_WITH(apart <= 1.5 * std::max(kAnyway, kTimesRounding * truth.rounding),
                  name_ + ", fp8 weights, " + std::to_string(count) +
                      " tokens: " + std::to_string(apart) + " from the CPU's with such weights");
-      for (const int64_t chunk : {160, 64, 7}) {
+      for (const int64_t chunk : {160, 7}) {
         const auto off = [&](Engine& of) {
           return ErrorOf(of.Logits({}, Tokens(0, count), chunk, kNever), truth.exact);
         };
@@ -300,8 +305,8 @@ class CudaModel {
         many_rounding += cpu * cpu;
       }
     }
-    many = std::sqrt(many / 15);
-    many_rounding = std::sqrt(many_rounding / 15);
+    many = std::sqrt(many / 4);
+    many_rounding = std::sqrt(many_rounding / 4);
     std::printf("%s: with fp8 weights off by %.4f (rounding: %.4f); token by token %.4f from it\n",
                 name_.c_str(), many, many_rounding, few);
     CHECK_WITH(many <= kTimesFp8Rounding * many_rounding,
