@@ -154,7 +154,8 @@ export interface NativeModel {
   }>;
   /** fp32 logits [vocabularySize] of the position after the last token of base + tokens; for tests and bench. */
   logits(base: NativeKv, tokens: Uint32Array, chunkTokens: number): Promise<Float32Array>;
-  memory(): { peakBytes: number; kvBytes: number; kvStates: number };
+  /** `kvBytes`: on the device; `hostKvBytes`: what is stowed. */
+  memory(): { peakBytes: number; kvBytes: number; hostKvBytes: number; kvStates: number };
   /** Cancels what runs; what waits, and every later call, fails with code "engine-stopped". */
   dispose(): void;
 }
@@ -165,6 +166,15 @@ export interface NativeKv {
   readonly type: NativeKvType | "";
   /** That its tokens take. */
   readonly bytes: number;
+  /** Where it lies; `host` from a `stow` to a `restore`, and of no use to the model meanwhile. Empty once it has been released. */
+  readonly place: "device" | "host" | "";
+  /**
+   * Moves it to the machine's own memory, beside whatever the model does. Rejects with code "not-enough-memory", and leaves it where it
+   * is, when the model's stowed KV would be more than `mostBytes`.
+   */
+  stow(mostBytes: number): Promise<void>;
+  /** Moves it back to the device. Rejects with code "not-enough-memory" and leaves it where it is. */
+  restore(): Promise<void>;
   /** The first `tokenCount` tokens, sharing segments. */
   view(tokenCount: number): NativeKv;
   /** Frees this handle now; segments live while any handle uses them. */

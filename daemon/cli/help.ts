@@ -68,6 +68,7 @@ Environment:
   LONGSIGHT_DEVICE               auto, cpu, cuda or cuda:N; read when the daemon starts
   LONGSIGHT_KV                   bf16, fp8 (half the memory, on a GPU), or auto (default): bf16 while it fits; read when the
                                  daemon starts
+  LONGSIGHT_HOST_KV_GIB          how much KV a full GPU may put into the machine's memory (default half of that)
   LONGSIGHT_WEIGHTS              bf16 (default), or fp8 (half the size of linear layers, on a GPU); read when the daemon
                                  starts
   LONGSIGHT_THREADS              threads of the engine; read when the daemon starts

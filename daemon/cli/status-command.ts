@@ -34,8 +34,9 @@ function render(status: StatusResult): string {
   return `${lines.join("\n")}\n`;
 }
 
-function renderKv({ kv, chunkTokens }: SessionStatus): string {
-  return kv === null || chunkTokens === null ? "" : ` in ${kv}, read in chunks of ${count(chunkTokens)}`;
+function renderKv({ kv, chunkTokens, stowed }: SessionStatus): string {
+  if (kv === null || chunkTokens === null) return "";
+  return ` in ${kv}, read in chunks of ${count(chunkTokens)}${stowed ? ", moved to the machine's memory" : ""}`;
 }
 
 function renderChanged(changedFiles: number): string {
@@ -49,8 +50,12 @@ function renderEngine({ engine }: StatusResult): string {
     case "starting":
       return `loading ${engine.model}`;
     case "ready":
-      return `${engine.model} (${engine.architecture}) on ${renderDevice(engine)}, peak ${mebibytes(engine.peakMemoryBytes)}${renderRestart(engine.lastDeath)}`;
+      return `${engine.model} (${engine.architecture}) on ${renderDevice(engine)}, peak ${mebibytes(engine.peakMemoryBytes)}, KV ${mebibytes(engine.kvBytes)}${renderHostKv(engine.hostKvBytes)}${renderRestart(engine.lastDeath)}`;
   }
+}
+
+function renderHostKv(hostKvBytes: number): string {
+  return hostKvBytes === 0 ? "" : ` and ${mebibytes(hostKvBytes)} in the machine's memory`;
 }
 
 function renderRestart(lastDeath: string | null): string {

@@ -172,7 +172,10 @@ export interface Generated {
 export interface EngineMemory {
   /** Peak resident bytes of the engine process so far. */
   readonly peakBytes: number;
+  /** On the device. */
   readonly kvBytes: number;
+  /** What is stowed. */
+  readonly hostKvBytes: number;
   readonly kvStates: number;
 }
 
@@ -239,6 +242,13 @@ export interface Engine {
       onToken: (tokenId: number) => void;
     },
   ): Promise<Generated>;
+  /**
+   * Moves the state to the machine's own memory, beside whatever the engine does; until `restore` it can only be released. Rejects
+   * with `not-enough-memory`, and leaves it where it is, when all that is stowed would be more than `mostBytes`.
+   */
+  stow(state: KvState, mostBytes: number): Promise<void>;
+  /** Rejects with `not-enough-memory`, and leaves the state where it is. */
+  restore(state: KvState): Promise<void>;
   release(state: KvState): Promise<void>;
   memory(): Promise<EngineMemory>;
   /** Ends the engine (and its process); pending calls reject with `engine-stopped`. */

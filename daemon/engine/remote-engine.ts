@@ -99,6 +99,14 @@ export class RemoteEngine implements Engine {
     return this.#call("generate", params, { signal, onToken });
   }
 
+  async stow(state: KvState, mostBytes: number): Promise<void> {
+    await this.#call("stow", { state: state.id, mostBytes });
+  }
+
+  async restore(state: KvState): Promise<void> {
+    await this.#call("restore", { state: state.id });
+  }
+
   async release(state: KvState): Promise<void> {
     await this.#call("release", { state: state.id });
   }

@@ -26,6 +26,8 @@ export interface Script {
   readonly totalBytes: number;
   /** What another process has taken of it, which no plan sees: a prefill that then lacks it fails. Default: nothing. */
   readonly takenBytes?: () => number;
+  /** The device's own memory; 0: it shares the machine's. */
+  readonly deviceBytes: number;
   /** Thrown by loadModel when set. */
   readonly loadFailure?: { readonly code: string; readonly message: string };
 }
@@ -39,6 +41,7 @@ export const defaultScript: Script = {
   kvBytesPerToken: 1024,
   kvTypes: ["bf16"],
   workspaceBytesPerToken: 0,
+  deviceBytes: 0,
   totalBytes: 4 * 1024 ** 3,
 };
 
@@ -48,7 +51,9 @@ export interface ScriptedWork {
   prefillCalls: number;
   generateCalls: number;
   liveStates: number;
+  /** Of the device; and of the machine's memory. */
   liveBytes: number;
+  stowedBytes: number;
 }
 
 export function scriptedAddon(script: Script, work: ScriptedWork = newWork()): Addon {
@@ -64,7 +69,7 @@ export function scriptedAddon(script: Script, work: ScriptedWork = newWork()): A
 }
 
 export function newWork(): ScriptedWork {
-  return { prefilledTokens: 0, prefillCalls: 0, generateCalls: 0, liveStates: 0, liveBytes: 0 };
+  return { prefilledTokens: 0, prefillCalls: 0, generateCalls: 0, liveStates: 0, liveBytes: 0, stowedBytes: 0 };
 }
 
 /** Between two reports of progress; a real chunk reports layer by layer. */
@@ -98,24 +103,50 @@ function scriptedModel(script: Script, threads: number, work: ScriptedWork): Nat
     const bytes = bytesOf(tokens.length, type);
     work.liveStates += 1;
     work.liveBytes += bytes;
-    let live = true;
+    let place: NativeKv["place"] = "device";
     const kv: NativeKv = {
       tokenCount: tokens.length,
       type,
       bytes,
-      view: (tokenCount) => makeKv(tokens.slice(0, tokenCount), type),
-      release: () => {
-        if (!live) return;
-        live = false;
-        work.liveStates -= 1;
+      get place() {
+        return place;
+      },
+      stow: async (mostBytes) => {
+        await sleep(script.stepMs);
+        if (work.stowedBytes + bytes > mostBytes) throw notEnoughMemory("the machine gave no memory for a KV state");
         work.liveBytes -= bytes;
+        work.stowedBytes += bytes;
+        place = "host";
+      },
+      restore: async () => {
+        await sleep(script.stepMs);
+        if (script.takenBytes && bytes > script.totalBytes - work.liveBytes - script.takenBytes()) {
+          throw notEnoughMemory("the device gave no memory for the KV cache");
+        }
+        work.liveBytes += bytes;
+        work.stowedBytes -= bytes;
+        place = "device";
+      },
+      view: (tokenCount) => {
+        if (place !== "device") throw new Error("a view of KV that is stowed");
+        return makeKv(tokens.slice(0, tokenCount), type);
+      },
+      release: () => {
+        if (place === "") return;
+        if (place === "host") work.stowedBytes -= bytes;
+        else work.liveBytes -= bytes;
+        work.liveStates -= 1;
+        place = "";
       },
     };
     tokensOf.set(kv, tokens);
     return kv;
   };
   const typeOf = (kv: NativeKv): NativeKvType => (kv.type === "" ? firstType : kv.type);
-  const read = (kv: NativeKv): Uint32Array => tokensOf.get(kv) ?? new Uint32Array();
+  const read = (kv: NativeKv): Uint32Array => {
+    if (kv.place !== "device") throw new Error("KV that is not on the device was used");
+    return tokensOf.get(kv) ?? new Uint32Array();
+  };
 
   return {
     info: () => ({
@@ -130,7 +161,7 @@ function scriptedModel(script: Script, threads: number, work: ScriptedWork): Nat
       kvBytesPerToken: script.kvBytesPerToken,
       device: "cpu",
       deviceName: "",
-      deviceBytes: 0,
+      deviceBytes: script.deviceBytes,
       instructionSet: "none",
       threads,
       endTokenIds: [...script.endTokenIds],
@@ -165,7 +196,7 @@ function scriptedModel(script: Script, threads: number, work: ScriptedWork): Nat
       const needed =
         bytesOf(tokens.length, type) + Math.min(chunkTokens, tokens.length) * script.workspaceBytesPerToken;
       if (script.takenBytes && needed > script.totalBytes - work.liveBytes - script.takenBytes()) {
-        throw Object.assign(new Error("the device gave no memory for the KV cache"), { code: "not-enough-memory" });
+        throw notEnoughMemory("the device gave no memory for the KV cache");
       }
       for (let done = 0; done < tokens.length;) {
         if (script.stepMs > 0) await sleep(script.stepMs);
@@ -205,9 +236,18 @@ function scriptedModel(script: Script, threads: number, work: ScriptedWork): Nat
       await sleep(0);
       return new Float32Array(1);
     },
-    memory: () => ({ peakBytes: process.memoryUsage.rss(), kvBytes: 0, kvStates: work.liveStates }),
+    memory: () => ({
+      peakBytes: process.memoryUsage.rss(),
+      kvBytes: work.liveBytes,
+      hostKvBytes: work.stowedBytes,
+      kvStates: work.liveStates,
+    }),
     dispose: () => undefined,
   };
+}
+
+function notEnoughMemory(message: string): Error {
+  return Object.assign(new Error(message), { code: "not-enough-memory" });
 }
 
 function concatenate(first: Uint32Array, second: Uint32Array): Uint32Array {

@@ -58,6 +58,8 @@ export interface EngineCalls {
     };
     result: Omit<Generated, "kv"> & { kv: KvHandle };
   };
+  stow: { params: { state: number; mostBytes: number }; result: null };
+  restore: { params: { state: number }; result: null };
   release: { params: { state: number }; result: null };
   memory: { params: null; result: EngineMemory };
 }

@@ -68,6 +68,12 @@ export class WorkerService {
         return this.#keep(this.#state(request.params.state).view(request.params.tokenCount));
       case "generate":
         return this.#generate(request.call, request.params);
+      case "stow":
+        await this.#state(request.params.state).stow(request.params.mostBytes);
+        return null;
+      case "restore":
+        await this.#state(request.params.state).restore();
+        return null;
       case "release": {
         this.#state(request.params.state).release();
         this.#states.delete(request.params.state);

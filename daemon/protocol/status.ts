@@ -25,7 +25,9 @@ export type EngineState =
       readonly threads: number;
       readonly maxContextTokens: number;
       readonly peakMemoryBytes: number;
+      /** On the device; and what was moved from there to the machine's own memory. */
       readonly kvBytes: number;
+      readonly hostKvBytes: number;
       /** Why the last engine that died did, since this daemon started. */
       readonly lastDeath: string | null;
     };
@@ -42,6 +44,8 @@ export interface SessionStatus {
   /** What it is kept in, and the tokens that went through the model at once; null while none is held. */
   readonly kv: KvType | null;
   readonly chunkTokens: number | null;
+  /** It was moved to the machine's own memory, and comes back to the device with the next question. */
+  readonly stowed: boolean;
   /** Files that changed since, when last looked at; `longsight/changes` looks. */
   readonly changedFiles: number;
   readonly lastUsedMsAgo: number;

@@ -31,6 +31,7 @@ async function main(): Promise<void> {
     device: settings.device,
     threads: settings.threads,
     kv: settings.kv,
+    hostKvBytes: settings.hostKvBytes,
     weights: settings.weights,
     log,
     startEngine: () =>

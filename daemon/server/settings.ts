@@ -18,6 +18,8 @@ export interface Settings {
   readonly threads: number;
   /** What keys and values may be kept in. */
   readonly kv: KvChoice;
+  /** How much of them may lie in the machine's memory for want of room on a GPU. */
+  readonly hostKvBytes: number;
   /** What the weights of linear layers are kept in. */
   readonly weights: WeightType;
 }
@@ -36,6 +38,7 @@ export function readSettings(env: NodeJS.ProcessEnv, packageRoot: string): Setti
     device: device(env["LONGSIGHT_DEVICE"]),
     threads: number(env, "LONGSIGHT_THREADS", /^\d{1,4}$/) ?? 0,
     kv: kv(env["LONGSIGHT_KV"]),
+    hostKvBytes: gibibytes(env, "LONGSIGHT_HOST_KV_GIB") ?? Math.floor(os.totalmem() / 2),
     weights: weights(env["LONGSIGHT_WEIGHTS"]),
   };
 }
@@ -43,6 +46,11 @@ export function readSettings(env: NodeJS.ProcessEnv, packageRoot: string): Setti
 function seconds(env: NodeJS.ProcessEnv, name: string): number | undefined {
   const value = number(env, name, /^\d{1,9}(\.\d{1,3})?$/);
   return value === undefined ? undefined : value * 1000;
+}
+
+function gibibytes(env: NodeJS.ProcessEnv, name: string): number | undefined {
+  const value = number(env, name, /^\d{1,6}(\.\d{1,3})?$/);
+  return value === undefined ? undefined : Math.floor(value * 1024 ** 3);
 }
 
 function number(env: NodeJS.ProcessEnv, name: string, pattern: RegExp): number | undefined {

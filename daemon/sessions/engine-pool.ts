@@ -67,8 +67,8 @@ export class EnginePool {
     if (loaded) {
       const { modelDir: model, info, engine } = loaded;
       const { architecture, device, deviceName, deviceBytes, instructionSet, threads, maxContextTokens } = info;
-      const memory = await engine.memory().catch(() => ({ peakBytes: 0, kvBytes: 0 }));
-      const { peakBytes: peakMemoryBytes, kvBytes } = memory;
+      const memory = await engine.memory().catch(() => ({ peakBytes: 0, kvBytes: 0, hostKvBytes: 0 }));
+      const { peakBytes: peakMemoryBytes, kvBytes, hostKvBytes } = memory;
       return {
         state: "ready",
         model,
@@ -81,6 +81,7 @@ export class EnginePool {
         maxContextTokens,
         peakMemoryBytes,
         kvBytes,
+        hostKvBytes,
         lastDeath: this.#lastDeath,
       };
     }

@@ -19,6 +19,7 @@ export class HeldPrefix {
   /** Memory was too short, in any of them, for the best way. */
   readonly reduced: boolean;
   #users = 1;
+  #isStowed = false;
 
   /** The maker is the first user, and calls `leave` when it is done. */
   constructor(loaded: LoadedEngine, kv: KvState, tokens: Uint32Array, history: PrefixHistory) {
@@ -41,6 +42,23 @@ export class HeldPrefix {
 
   get sizeBytes(): number {
     return this.isAlive ? this.kv.sizeBytes : 0;
+  }
+
+  /** In the machine's memory rather than the device's. */
+  get isStowed(): boolean {
+    return this.#isStowed;
+  }
+
+  /** Only while nobody but the session holds it. Rejects as Engine.stow does. */
+  async stow(mostBytes: number): Promise<void> {
+    await this.loaded.engine.stow(this.kv, mostBytes);
+    this.#isStowed = true;
+  }
+
+  /** Rejects as Engine.restore does. */
+  async restore(): Promise<void> {
+    await this.loaded.engine.restore(this.kv);
+    this.#isStowed = false;
   }
 
   join(): this {

@@ -51,6 +51,8 @@ export interface ServiceOptions {
   readonly threads: number;
   /** What engines may keep keys and values in; default `auto`. */
   readonly kv?: KvChoice;
+  /** How much KV may lie in the machine's memory for want of room on a GPU; default: none. */
+  readonly hostKvBytes?: number;
   /** What engines keep the weights of linear layers in; default bf16. */
   readonly weights?: WeightType;
   readonly startEngine: () => Engine;
@@ -131,7 +133,9 @@ export class LongsightService {
         this.#tellHealth({ health: "ok", quiescent: true, message: "The engine has been started again." });
       },
     });
-    this.#sessions = new SessionStore(this.#pool);
+    this.#sessions = new SessionStore(this.#pool, options.hostKvBytes ?? 0, (text) => {
+      options.log.info(text);
+    });
   }
 
   onHealth(listener: (health: ServerStatusParams) => void): void {

@@ -18,9 +18,17 @@ export type SessionKey = Omit<SessionOptions, "freeSomething" | "freeableBytes">
 export class SessionStore {
   readonly #sessions = new Map<string, Session>();
   readonly #engines: Engines;
+  readonly #hostKvBytes: number;
+  readonly #log: (text: string) => void;
 
-  constructor(engines: Engines) {
+  /**
+   * @param hostKvBytes how much KV may lie in the machine's memory for want of room on the device
+   * @param log told where KV goes
+   */
+  constructor(engines: Engines, hostKvBytes: number, log: (text: string) => void) {
     this.#engines = engines;
+    this.#hostKvBytes = hostKvBytes;
+    this.#log = log;
   }
 
   /** The session of this repository, model, context size and kind of prefill; made when there is none. */
@@ -46,12 +54,33 @@ export class SessionStore {
     return [...this.#sessions.values()];
   }
 
-  /** Frees the KV that has been unused longest, then the engines of other models; false when all is in use. */
+  /**
+   * Takes the KV that has been unused longest off its device, then ends the engines of other models; false when all is in use. KV goes to
+   * the machine's memory where there is room for it, at the cost of what has been there longest.
+   */
   async freeOne(except: Session): Promise<boolean> {
     const [oldest] = this.#idle(except).sort((first, second) => first.lastUsedAt - second.lastUsedAt);
     if (!oldest) return this.#engines.disposeUnused(this.#modelsInUse(except));
-    await oldest.release();
+    await this.#putAside(oldest);
     return true;
+  }
+
+  async #putAside(session: Session): Promise<void> {
+    const { heldBytes } = session;
+    while (session.canBeStowed) {
+      const obstacle = await session.stow(this.#hostKvBytes);
+      if (obstacle === null) {
+        this.#log(`moved ${mebibytes(heldBytes)} of KV to the machine's memory`);
+        return;
+      }
+      if (session.isInUse) return; // somebody has come for it
+      const [longest] = this.all()
+        .filter((other) => other.stowedBytes > 0 && !other.isInUse && heldBytes <= this.#hostKvBytes)
+        .sort((first, second) => first.lastUsedAt - second.lastUsedAt);
+      this.#log(`dropped ${mebibytes((longest ?? session).sizeBytes)} of KV: ${obstacle}`);
+      await (longest ?? session).release();
+    }
+    await session.release();
   }
 
   /** What freeOne, again and again, would free at least. */
@@ -74,7 +103,7 @@ export class SessionStore {
     let freedBytes = 0;
     for (const session of this.all()) {
       if (session.isInUse) continue;
-      freedBytes += session.heldBytes;
+      freedBytes += session.sizeBytes;
       await session.release();
     }
     return freedBytes;
@@ -89,6 +118,10 @@ export class SessionStore {
     this.#sessions.delete(oldest[0]);
     void oldest[1].release();
   }
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 1024 ** 2).toFixed(0)} MiB`;
 }
 
 function keyOf({ root, model, contextTokens, prefill }: SessionKey): string {

@@ -67,6 +67,8 @@ export class Session {
   #packTurn: Promise<unknown> = Promise.resolve();
   #held: HeldPrefix | null = null;
   #prefill: { readonly identity: string; readonly task: SharedTask<PrefillOutcome> } | null = null;
+  /** The KV is on its way to the machine's memory. */
+  #move: Promise<string | null> | null = null;
   #users = 0;
   #lastUsedAt = Date.now();
 
@@ -79,15 +81,26 @@ export class Session {
   }
 
   get isInUse(): boolean {
-    return this.#users > 0 || this.#prefill !== null;
+    return this.#users > 0 || this.#prefill !== null || this.#move !== null;
   }
 
   get modelDir(): string {
     return this.#options.model.modelDir;
   }
 
-  get heldBytes(): number {
+  /** Of the KV, wherever it lies. */
+  get sizeBytes(): number {
     return this.#held?.sizeBytes ?? 0;
+  }
+
+  /** Of the device's memory. */
+  get heldBytes(): number {
+    return this.#held?.isStowed ? 0 : this.sizeBytes;
+  }
+
+  /** Of the machine's memory, where it is not the device's. */
+  get stowedBytes(): number {
+    return this.sizeBytes - this.heldBytes;
   }
 
   status(): SessionStatus {
@@ -102,6 +115,7 @@ export class Session {
       heldBytes: held?.sizeBytes ?? 0,
       kv: held?.kv.type ?? null,
       chunkTokens: held?.chunkTokens ?? null,
+      stowed: held?.isStowed ?? false,
       changedFiles: held ? this.#changedFiles : 0,
       lastUsedMsAgo: Date.now() - this.lastUsedAt,
     };
@@ -158,9 +172,13 @@ export class Session {
       throwIfCancelled(signal);
       if (!loaded.alive) throw new Failure("engine-died", "The engine's process ended while the repository was read.");
       const held = this.#held;
+      if (this.#move) {
+        await abortable(this.#move, signal);
+        continue;
+      }
       const isComplete =
         held?.tokens.length === pack.tokens.length && reusableTokens(held, pack.tokens) === pack.tokens.length;
-      if (held && isComplete) {
+      if (held && isComplete && !held.isStowed) {
         this.#basis = basis;
         this.#changedFiles = 0;
         return { ...outcome, prefix: held.join() };
@@ -173,6 +191,27 @@ export class Session {
       } else {
         this.#startPrefill(basis, loaded);
       }
+    }
+  }
+
+  /** Whether the KV may go to the machine's memory: on a device with memory of its own, and read by no answer. */
+  get canBeStowed(): boolean {
+    const held = this.#held;
+    return held !== null && held.isAlive && !held.isStowed && !held.isShared && held.loaded.info.deviceBytes > 0;
+  }
+
+  /** Moves it there, when nobody uses the session; resolves with why that cannot be, or null. */
+  async stow(mostBytes: number): Promise<string | null> {
+    const held = this.#held;
+    if (!held || !this.canBeStowed) return "it cannot be moved";
+    this.#move = held.stow(mostBytes).then(
+      () => null,
+      (thrown: unknown) => toFailure(thrown).message,
+    );
+    try {
+      return await this.#move;
+    } finally {
+      this.#move = null;
     }
   }
 
@@ -254,7 +293,14 @@ export class Session {
       const tried = failed;
       const ways = async (heldTokens: number): Promise<readonly MemoryPlan[]> => {
         const there = held && heldTokens > 0 ? { tokens: heldTokens, kv: held.kv.type } : undefined;
-        const all = await loaded.engine.plan(plannedTokens, chunkTokens, there);
+        // What is stowed needs its place on the device again, beside what is planned.
+        const back = there && held?.isStowed ? held.sizeBytes : 0;
+        const planned = await loaded.engine.plan(plannedTokens, chunkTokens, there);
+        const all = planned.map((way) => ({
+          ...way,
+          kvBytes: way.kvBytes + back,
+          requiredBytes: way.requiredBytes + back,
+        }));
         if (!tried) return all;
         const { way: least, failure } = tried;
         const left = all.filter((way) => isBelow(way, least));
@@ -265,11 +311,12 @@ export class Session {
       try {
         const plan = (): Promise<readonly MemoryPlan[]> => ways(reused);
         way = await ensureRoom({ contextTokens: plannedTokens, plan, freeableBytes, freeSomething });
+        if (held?.isStowed) await this.#restore(held, report);
       } catch (thrown) {
         // What is held keeps its type. Where it cannot be gone on from, all of it may still fit in a lesser one.
         if (toFailure(thrown).code !== "not-enough-memory" || !held) throw thrown;
         const anew = await ways(0);
-        if (!anew.some((way) => way.requiredBytes <= way.availableBytes + held.sizeBytes)) throw thrown;
+        if (!anew.some((way) => way.requiredBytes <= way.availableBytes + this.heldBytes)) throw thrown;
         await this.release();
         cachedTokens = 0;
         continue;
@@ -291,5 +338,19 @@ export class Session {
         failed = { way, failure };
       }
     }
+  }
+
+  async #restore(held: HeldPrefix, report: Report): Promise<void> {
+    const { tokenCount } = held.kv;
+    report({
+      phase: "loading",
+      totalTokens: tokenCount,
+      cachedTokens: tokenCount,
+      processedTokens: 0,
+      elapsedMs: 0,
+      tokensPerSecond: 0,
+      etaMs: null,
+    });
+    await held.restore();
   }
 }

@@ -190,6 +190,17 @@ class Backend {
   virtual void Collect(PrefillReport& report) = 0;
   // Until all that was called is done. Throws Error(kEngineDied) when the device failed.
   virtual void Wait() = 0;
+
+  // Between the device's memory and the machine's own, any of it. From any thread, beside all other
+  // calls, one of these two at a time. What is there when they are called is copied, and is there
+  // when they return. Throws Error: kEngineDied, kNotEnoughMemory.
+  struct Copy {
+    const void* from;
+    void* to;
+    int64_t bytes;
+  };
+  virtual void CopyToHost(std::span<const Copy> copies) = 0;
+  virtual void CopyToDevice(std::span<const Copy> copies) = 0;
 };
 
 // Threads beyond this are a mistake rather than a wish.

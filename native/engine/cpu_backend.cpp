@@ -1,6 +1,7 @@
 // The CPU backend: the one file that knows kernels/cpu.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <utility>
 
 #include "cpu/isa.h"
@@ -232,6 +233,12 @@ class CpuBackend final : public Backend {
     report.Add(std::exchange(report_, {}));
   }
   void Wait() override {}
+  void CopyToHost(std::span<const Copy> copies) override {
+    for (const Copy& copy : copies) {
+      std::memcpy(copy.to, copy.from, static_cast<size_t>(copy.bytes));
+    }
+  }
+  void CopyToDevice(std::span<const Copy> copies) override { CopyToHost(copies); }
 
  private:
   static std::vector<cpu::KvView> Views(const DecoderSpec& spec, std::span<const KvRun> runs) {

@@ -8,6 +8,7 @@
 #include "cuda/blas_lt.h"
 #include "cuda/chunk_attention.h"
 #include "cuda/device.h"
+#include "cuda/host_copies.h"
 #include "cuda/kernels.h"
 #include "cuda/staging.h"
 #include "cuda/step_recording.h"
@@ -189,22 +190,7 @@ class CudaBackend final : public Backend {
     std::vector<cuda::CachedRun> runs = KernelRuns(spec, call.kv);
     // What the recorded steps will have added.
     if (steps_.recording()) runs.back().tokens += cuda::StepRecording::kSteps - 1;
-    cuda::AttentionDecodeParams p{};
-    p.q = call.query.data;
-    p.q_row_stride = call.query.stride;
-    p.rows = call.rows;
-    p.heads = spec.heads;
-    p.kv_heads = spec.kv_heads;
-    p.head_size = spec.head_size;
-    p.first_position = call.first_position;
-    p.window = call.window;
-    p.scale = static_cast<float>(spec.attention_scale);
-    p.runs = runs.data();
-    p.run_count = static_cast<int64_t>(runs.size());
-    p.kv_type = KernelType(call.kv[0].type);
-    p.out = call.out.data;
-    p.out_row_stride = call.out.stride;
-    p.lse = call.lse;
+    cuda::AttentionDecodeParams p = AttentionParams(spec, call, runs);
     p.workspace = attention_workspace_.get();
     p.multiprocessors = info_.multiprocessors;
     p.stream = stream_;
@@ -284,6 +270,12 @@ class CudaBackend final : public Backend {
     Use();
     Check(cudaStreamSynchronize(stream_), "computing");
   }
+  void CopyToHost(std::span<const Copy> copies) override {
+    Move(cuda::HostCopies::Direction::kToHost, copies);
+  }
+  void CopyToDevice(std::span<const Copy> copies) override {
+    Move(cuda::HostCopies::Direction::kToDevice, copies);
+  }
 
  private:
   // Enough to fill the largest device several times over, in one layer's products.
@@ -294,6 +286,11 @@ class CudaBackend final : public Backend {
   void Use() const { memory_.Use(); }
   BackendMemory Hold(int64_t bytes, const char* purpose) { return memory_.Hold(bytes, purpose); }
 
+  void Move(cuda::HostCopies::Direction direction, std::span<const Copy> copies) {
+    Use();
+    Check(host_copies_.Copy(direction, KernelCopies(copies)), "copying keys and values");
+  }
+
   // Where the weights that the model has at `host` are on the device.
   const void* On(const void* host) const { return weights_->On(host); }
 
@@ -301,6 +298,7 @@ class CudaBackend final : public Backend {
   cuda::DeviceInfo info_;
   CudaMemory memory_;
   cuda::StepRecording steps_;
+  cuda::HostCopies host_copies_{device_};
   std::unique_ptr<cuda::BlasLt> blas_;
   cudaStream_t stream_ = nullptr;
   BackendMemory attention_workspace_, blas_workspace_, ids_, logits_, largest_, widened_;
@@ -314,10 +312,6 @@ class CudaBackend final : public Backend {
   BackendMemory sparse_workspace_;
   int64_t sparse_workspace_bytes_ = 0;
 };
-
-cuda::SparseChunkShape SparseShape(const DecoderSpec& spec, int64_t rows, int64_t tokens) {
-  return {spec.heads, spec.kv_heads, spec.head_size, rows, tokens};
-}
 
 int64_t CudaBackend::sparse_bytes(const DecoderSpec& spec, int64_t rows, int64_t tokens) const {
   return cuda::SparseChunkBytes(SparseShape(spec, rows, tokens));
@@ -337,21 +331,8 @@ void CudaBackend::AttendSparse(const DecoderSpec& spec, const SparseCall& call) 
   Use();
   weights_->Written(call.out, call.rows, spec.query_size());
   const std::vector<cuda::CachedRun> runs = KernelRuns(spec, call.kv);
-  cuda::SparseChunkParams p{};
-  p.shape = SparseShape(spec, call.rows, call.first_position + call.rows);
+  cuda::SparseChunkParams p = SparseParams(spec, call, runs);
   ReserveSparse(spec, call.rows, p.shape.tokens);
-  p.q = call.query.data;
-  p.q_row_stride = call.query.stride;
-  p.first_position = call.first_position;
-  p.scale = static_cast<float>(spec.attention_scale);
-  p.runs = runs.data();
-  p.run_count = static_cast<int64_t>(runs.size());
-  p.kv_type = KernelType(call.kv[0].type);
-  p.patterns = call.patterns;
-  p.recall_floor = call.recall_floor;
-  p.out = call.out.data;
-  p.out_row_stride = call.out.stride;
-  p.lse = call.lse;
   p.workspace = sparse_workspace_.get();
   p.stream = stream_;
   Mark(Phase::kIndex);

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "cuda/chunk_attention.h"
+#include "cuda/cut_copies.h"
 #include "cuda/device.h"
 #include "cuda/kernels.h"
 #include "engine/backend.h"
@@ -38,6 +40,59 @@ inline std::vector<cuda::CachedRun> KernelRuns(const DecoderSpec& spec,
          run.value_scales});
   }
   return result;
+}
+
+inline std::vector<cuda::HostCopy> KernelCopies(std::span<const Backend::Copy> copies) {
+  std::vector<cuda::HostCopy> result;
+  for (const Backend::Copy& copy : copies) result.push_back({copy.from, copy.to, copy.bytes});
+  return result;
+}
+
+// Without workspace, stream and device. `runs`, which must outlive it: of the call.
+inline cuda::AttentionDecodeParams AttentionParams(const DecoderSpec& spec,
+                                                   const AttentionCall& call,
+                                                   const std::vector<cuda::CachedRun>& runs) {
+  cuda::AttentionDecodeParams p{};
+  p.q = call.query.data;
+  p.q_row_stride = call.query.stride;
+  p.rows = call.rows;
+  p.heads = spec.heads;
+  p.kv_heads = spec.kv_heads;
+  p.head_size = spec.head_size;
+  p.first_position = call.first_position;
+  p.window = call.window;
+  p.scale = static_cast<float>(spec.attention_scale);
+  p.runs = runs.data();
+  p.run_count = static_cast<int64_t>(runs.size());
+  p.kv_type = KernelType(call.kv[0].type);
+  p.out = call.out.data;
+  p.out_row_stride = call.out.stride;
+  p.lse = call.lse;
+  return p;
+}
+
+inline cuda::SparseChunkShape SparseShape(const DecoderSpec& spec, int64_t rows, int64_t tokens) {
+  return {spec.heads, spec.kv_heads, spec.head_size, rows, tokens};
+}
+
+// The same for what AttendSparse is asked.
+inline cuda::SparseChunkParams SparseParams(const DecoderSpec& spec, const SparseCall& call,
+                                            const std::vector<cuda::CachedRun>& runs) {
+  cuda::SparseChunkParams p{};
+  p.shape = SparseShape(spec, call.rows, call.first_position + call.rows);
+  p.q = call.query.data;
+  p.q_row_stride = call.query.stride;
+  p.first_position = call.first_position;
+  p.scale = static_cast<float>(spec.attention_scale);
+  p.runs = runs.data();
+  p.run_count = static_cast<int64_t>(runs.size());
+  p.kv_type = KernelType(call.kv[0].type);
+  p.patterns = call.patterns;
+  p.recall_floor = call.recall_floor;
+  p.out = call.out.data;
+  p.out_row_stride = call.out.stride;
+  p.lse = call.lse;
+  return p;
 }
 
 inline void Check(cudaError_t error, const char* doing) {

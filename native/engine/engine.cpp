@@ -93,7 +93,8 @@ std::unique_ptr<Engine> Engine::Load(const std::string& model_dir, const EngineO
 Engine::Engine(Model model, std::unique_ptr<Backend> backend, Precision precision, KvType kv)
     : model_(std::move(model)),
       backend_(std::move(backend)),
-      kv_account_(std::make_shared<std::atomic<int64_t>>(0)) {
+      kv_account_(std::make_shared<std::atomic<int64_t>>(0)),
+      kv_store_(*backend_) {
   const DecoderSpec& spec = model_.spec;
   for (const DType type : KvTypes(*backend_, precision, kv, spec)) {
     kv_layouts_.push_back({spec.layer_count(), spec.kv_heads, spec.head_size, type});

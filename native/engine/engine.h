@@ -14,6 +14,7 @@
 #include "engine/decoder.h"
 #include "engine/error.h"
 #include "engine/kv_state.h"
+#include "engine/kv_stow.h"
 #include "engine/memory_plan.h"
 #include "engine/model.h"
 #include "engine/pattern_search.h"
@@ -90,6 +91,9 @@ class Engine {
   // Of a new prefix when nobody asks for another.
   const KvLayout& kv_layout() const { return kv_layouts_.front(); }
   int64_t kv_bytes() const { return kv_account_->load(); }
+  // What is not on the device; and back. May run beside everything else.
+  KvStore& kv_store() { return kv_store_; }
+  KvState Restore(const StowedKv& stowed) { return kv_store_.Restore(stowed, kv_account_); }
 
   // Ways to have a context of `context_tokens` (PlanChoices), of which the first `held_tokens` are
   // held already, in KV of `kv_type`; without one: in any that a new prefix may have. The caller
@@ -136,6 +140,7 @@ class Engine {
   std::unique_ptr<Backend> backend_;
   std::vector<KvLayout> kv_layouts_;  // the best first
   KvAccount kv_account_;
+  KvStore kv_store_;
 };
 
 }  // namespace longsight

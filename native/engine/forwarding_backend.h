@@ -74,6 +74,8 @@ class ForwardingBackend : public Backend {
   bool Pace() override { return inner_->Pace(); }
   void Collect(PrefillReport& report) override { inner_->Collect(report); }
   void Wait() override { inner_->Wait(); }
+  void CopyToHost(std::span<const Copy> copies) override { inner_->CopyToHost(copies); }
+  void CopyToDevice(std::span<const Copy> copies) override { inner_->CopyToDevice(copies); }
 
  protected:
   Backend& inner() { return *inner_; }

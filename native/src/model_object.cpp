@@ -166,6 +166,7 @@ Napi::Value ModelObject::Memory(const Napi::CallbackInfo& info) {
   Napi::Object result = Napi::Object::New(info.Env());
   SetNumber(result, "peakBytes", PeakResidentBytes());
   SetNumber(result, "kvBytes", model.engine->kv_bytes());
+  SetNumber(result, "hostKvBytes", model.engine->kv_store().stowed_bytes());
   SetNumber(result, "kvStates", model.kv_states.load());
   return result;
 }

@@ -30,6 +30,7 @@ export interface TestDaemonOptions {
   readonly version?: string;
   readonly runtimeDir?: string;
   readonly model?: string;
+  readonly hostKvBytes?: number;
   /** Default: nothing is kept on disk. */
   readonly cacheDir?: string;
 }
@@ -59,6 +60,7 @@ export async function startTestDaemon(options: TestDaemonOptions = {}): Promise<
     version,
     device: "cpu",
     threads: 1,
+    hostKvBytes: options.hostKvBytes ?? 0,
     startEngine: options.startEngine ?? startScripted,
     log,
   });

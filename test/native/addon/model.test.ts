@@ -137,6 +137,41 @@ describe("a loaded model", () => {
     expect(held.peakBytes).toBeGreaterThan(10_000_000);
   });
 
+  it("moves KV to the machine's memory and back, where it is the same", async () => {
+    const generate = async (kv: NativeKv) => {
+      const rest = golden.inputIds.subarray(150);
+      return (await model.generate(kv, rest, greedyOptions, newFlag(), () => undefined)).tokenIds;
+    };
+    const kv = await prefill(model, model.emptyKv(), golden.inputIds.subarray(0, 150), 40);
+    const before = model.memory();
+    const { bytes } = kv;
+    await expect(kv.stow(bytes - 1)).rejects.toMatchObject({ code: "not-enough-memory" });
+    expect(kv.place).toBe("device");
+    const moving = kv.stow(1e9);
+    expect(() => kv.stow(1e9)).toThrow(/stow: this KV state is being moved/);
+    await moving;
+    expect(kv).toMatchObject({ place: "host", tokenCount: 150, type: "f32" });
+    // States of earlier tests may be collected at any time.
+    expect(model.memory().kvBytes).toBeLessThanOrEqual(before.kvBytes - bytes);
+    expect(model.memory().hostKvBytes - before.hostKvBytes).toBeGreaterThanOrEqual(bytes);
+    expect(() => kv.view(1)).toThrow(/released or stowed/);
+    await expect(generate(kv)).rejects.toThrow(/base must be a NativeKv of this model, on its device/);
+    expect(() => kv.stow(1e9)).toThrow(/stow: this KV state is in the machine's memory/);
+    await kv.restore();
+    expect(kv).toMatchObject({ place: "device", tokenCount: 150, bytes });
+    expect(model.memory().hostKvBytes).toBe(before.hostKvBytes);
+    expect(() => kv.restore()).toThrow(/restore: this KV state is on the device/);
+    expect(await generate(kv)).toEqual(golden.greedy);
+
+    // Released on the way: the memory goes when the move has ended.
+    const gone = kv.stow(1e9);
+    kv.release();
+    await gone;
+    expect(kv).toMatchObject({ place: "", tokenCount: 0 });
+    expect(model.memory().hostKvBytes).toBe(before.hostKvBytes);
+    expect(() => kv.restore()).toThrow(/released/);
+  });
+
   it("plans before the work", () => {
     const [plan, ...cheaper] = model.plan(1000, 256, 0, "");
     if (!plan) throw new Error("there is always a plan");

@@ -1,16 +1,18 @@
 // What the CUDA attention kernels share with the host: tiles, masks, tasks, covers, the probe's
-// runs, areas, pieces of spans, and the order of logits, against the plain definitions. No GPU, no
-// CUDA.
+// runs, areas, pieces of spans and copies, and the order of logits, against the plain definitions.
+// No GPU, no CUDA.
 #include <algorithm>
 #include <limits>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../kernels/check.h"
 #include "cuda/argmax.h"
 #include "cuda/attention_cover.h"
 #include "cuda/attention_tiles.h"
+#include "cuda/cut_copies.h"
 #include "cuda/lines_shape.h"
 #include "cuda/mass_pieces.h"
 #include "cuda/probe_plan.h"
@@ -283,6 +285,30 @@ void ArgmaxKeys() {
   Check(cuda::ArgmaxKey(-std::numeric_limits<float>::quiet_NaN(), 7) == cuda::kNanKey, "-NaN");
 }
 
+// Every byte in one part, in order, and none longer than a buffer.
+void CutsCopies() {
+  std::byte from[64], to[64];
+  const std::vector<cuda::HostCopy> copies = {
+      {from, to, 10}, {from + 10, to + 20, 0}, {from + 10, to + 10, 16}, {from + 30, to + 40, 1}};
+  for (const int64_t most : {1, 4, 8, 100}) {
+    std::vector<std::pair<int64_t, int64_t>> expected, got;
+    for (const cuda::HostCopy& copy : copies) {
+      for (int64_t i = 0; i < copy.bytes; ++i) {
+        expected.push_back({static_cast<const std::byte*>(copy.from) + i - from,
+                            static_cast<std::byte*>(copy.to) + i - to});
+      }
+    }
+    for (const cuda::HostCopy& part : cuda::CutCopies(copies, most)) {
+      Check(part.bytes > 0 && part.bytes <= most, "a part fits its buffer");
+      for (int64_t i = 0; i < part.bytes; ++i) {
+        got.push_back({static_cast<const std::byte*>(part.from) + i - from,
+                       static_cast<std::byte*>(part.to) + i - to});
+      }
+    }
+    Check(got == expected, "parts of " + std::to_string(most) + " bytes are the whole");
+  }
+}
+
 }  // namespace
 }  // namespace longsight::test
 
@@ -290,6 +316,7 @@ int main() {
   using namespace longsight::test;
   Random random;
   ArgmaxKeys();
+  CutsCopies();
   Swizzle();
   Plans();
   Tasks();

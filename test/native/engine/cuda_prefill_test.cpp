@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "check.h"
@@ -106,6 +107,36 @@ class CudaPrefillTest {
     }
   }
 
+  // KV that goes to the machine's memory and comes back while the device computes for others: the
+  // same to the last bit, in either type, and its memory is free meanwhile.
+  void StowsBesidePrefill() {
+    for (const DType type : {DType::kBF16, DType::kE4M3}) {
+      PrefillSettings settings;
+      settings.kv_type = type;
+      const std::vector<uint32_t> question = {7, 9};
+      const std::span<const uint32_t> all = tokens_;
+      KvState state = gpu_->Prefill({}, all.first(4000), 1000, settings, kNever, kSilent).kv;
+      state =
+          gpu_->Prefill(state, all.subspan(4000), 1000, settings, kNever, kSilent).kv.View(5900);
+      const std::vector<float> expected = gpu_->Logits(state, question, 8, kNever);
+      const PrefillReport alone = Prefill(*gpu_, 1000, sparse_);
+      std::thread mover([&] {
+        for (int round = 0; round < 20; ++round) {
+          const StowedKv stowed = gpu_->kv_store().Stow(state, int64_t{1} << 40);
+          state = {};
+          state = gpu_->Restore(stowed);
+        }
+      });
+      const PrefillReport beside = Prefill(*gpu_, 1000, sparse_);
+      mover.join();
+      CHECK(beside.kept_pairs == alone.kept_pairs && beside.recall_count == alone.recall_count);
+      CHECK(state.token_count() == 5900 && state.type() == type);
+      CHECK(gpu_->kv_bytes() == state.bytes() && gpu_->kv_store().stowed_bytes() == 0);
+      // Read in one piece or in two, sums are the same: segments stay what they were.
+      CHECK(gpu_->Logits(state, question, 8, kNever) == expected);
+    }
+  }
+
   // Whatever a cancelled prefill left behind is in no later report, and harms nobody.
   void CancelledOnesAreForgotten() {
     const PrefillReport whole = Prefill(*gpu_, 1000, sparse_);
@@ -158,5 +189,6 @@ int main() {
   test.CountsEveryHead();
   test.TimesThePhases();
   test.CancelledOnesAreForgotten();
+  test.StowsBesidePrefill();
   return Finish("cuda_prefill_test");
 }
