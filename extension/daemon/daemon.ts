@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 import { statusRequest, type ServerStatusParams, type StatusResult } from "../../daemon/protocol/status.ts";
 import { stopRequest } from "../../daemon/protocol/stop.ts";
+import { duration, plural } from "../figures.ts";
 import { readSettings } from "../settings.ts";
 import { bridgeCommand } from "./bridge.ts";
 import { Connection, type Listeners } from "./connection.ts";
@@ -144,6 +145,7 @@ export class Daemon implements vscode.Disposable {
         },
       });
       this.#set({ kind: "running", health: healthy, status: null });
+      void this.#logStart(connection);
       return connection;
     } catch (thrown) {
       this.#connection = null;
@@ -153,6 +155,16 @@ export class Daemon implements vscode.Disposable {
       const next = "The log says why: Longsight: Show Log.";
       throw new EditorFailure(`The daemon did not start: ${message}`, next);
     }
+  }
+
+  async #logStart(connection: Connection): Promise<void> {
+    const status = await connection.request<StatusResult>(statusRequest.method, {}).catch(() => null);
+    if (status === null) return;
+    const { version, pid, uptimeMs, connections, logFile } = status;
+    this.log.info(
+      `connected to the daemon: version ${version}, process ${pid}, up for ${duration(uptimeMs)}, ` +
+        `${plural(connections, "connection")}; its own log is ${logFile}`,
+    );
   }
 
   #lost(): void {

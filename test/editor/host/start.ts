@@ -42,6 +42,7 @@ export const startTests: HostTests = {
     const defaults = [
       "model",
       "contextTokens",
+      "answerTokens",
       "prefill",
       "evidence",
       "hover",
@@ -49,7 +50,7 @@ export const startTests: HostTests = {
       "nodePath",
       "programPath",
     ].map((name) => settings.inspect(name)?.defaultValue);
-    assert.deepEqual(defaults, ["", null, "auto", true, false, false, "", ""]);
+    assert.deepEqual(defaults, ["", null, null, "auto", true, false, false, "", ""]);
     // A machine's setting cannot come from a folder.
     await assert.rejects(async () => settings.update("programPath", "/bin/true", vscode.ConfigurationTarget.Workspace));
   },
