@@ -15,9 +15,9 @@ export function answerFigures({ timings, mode, prefill, stopReason }: AskRecord)
       : `sparse prefill, recall ${percent(prefill.recall.mean, 0)} (least ${percent(prefill.recall.least, 0)})`;
   return [
     `first token ${duration(firstTokenMs)}`,
+    ...(tokensPerSecond > 0 ? [`${count(tokensPerSecond)} tokens/s`] : []),
     `${count(cachedTokens)} of ${count(promptTokens)} tokens reused`,
     ...(prefillMs > 0 ? [`read in ${duration(prefillMs)}`] : []),
-    ...(tokensPerSecond > 0 ? [`${count(tokensPerSecond)} tokens/s`] : []),
     how,
     ...(stopReason === "max-tokens" ? ["cut off at the longest answer"] : []),
   ];

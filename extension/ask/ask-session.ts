@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import { askRequest, type AskParams, type AskRecord } from "../../daemon/protocol/ask.ts";
 import type { ProgressRecord } from "../../daemon/protocol/progress.ts";
 import type { ContextModel } from "../context/context-model.ts";
+import type { Listeners } from "../daemon/connection.ts";
 import { isCancellation, toUserFailure } from "../daemon/failures.ts";
 import { requireFolder, targetOf } from "../repository.ts";
 import { readSettings } from "../settings.ts";
@@ -99,22 +100,20 @@ export class AskSession implements vscode.Disposable {
       ...(answerTokens === null ? {} : { maxTokens: answerTokens }),
       ...(conversation === undefined ? {} : { conversation }),
     };
-    const record = await this.#work.run<AskRecord>(
-      "ask",
-      askRequest.method,
-      params,
-      {
-        onPiece: (piece) => {
-          if ("text" in piece) onText?.(piece.text);
-        },
-        ...(onProgress ? { onProgress } : {}),
+    const listeners: Listeners = {
+      onPiece: (piece) => {
+        if ("text" in piece) onText?.(piece.text);
       },
-      token,
-    );
-    const answered: Answered = { question, record, root: folder.uri };
-    this.#answered.fire(answered);
-    void this.#context.refresh();
-    return answered;
+      ...(onProgress ? { onProgress } : {}),
+    };
+    try {
+      const record = await this.#work.run<AskRecord>("ask", askRequest.method, params, listeners, token);
+      const answered: Answered = { question, record, root: folder.uri };
+      this.#answered.fire(answered);
+      return answered;
+    } finally {
+      void this.#context.refresh(); // also of a stopped question something was read
+    }
   }
 
   /** Where a turn's paths begin. */

@@ -28,7 +28,7 @@ const record = {
 describe("the line below an answer", () => {
   it("tells first token, reuse, rate, mode and recall", () => {
     expect(answerLine(record)).toBe(
-      "first token 0.2 s · 1,000 of 1,010 tokens reused · 62 tokens/s · sparse prefill, recall 98 % (least 95 %)",
+      "first token 0.2 s · 62 tokens/s · 1,000 of 1,010 tokens reused · sparse prefill, recall 98 % (least 95 %)",
     );
   });
 

@@ -15,6 +15,8 @@ export class ContextTree implements vscode.TreeDataProvider<ContextNode>, vscode
   readonly #view: vscode.TreeView<ContextNode>;
   readonly #subscriptions: vscode.Disposable[];
   #root: FolderNode | null = null;
+  /** What `#root` was made of. */
+  #shaped = "";
   readonly onDidChangeTreeData = this.#changed.event;
 
   constructor(model: ContextModel, work: Work, daemon: Daemon) {
@@ -104,8 +106,12 @@ export class ContextTree implements vscode.TreeDataProvider<ContextNode>, vscode
 
   #shape(): void {
     const { result } = this.#model;
-    this.#root = result ? shapeTree(result.files, result.leftOut) : null;
     this.#describe();
+    const shaped = result ? JSON.stringify([result.files, result.leftOut]) : "";
+    // A tree that is drawn anew loses the click that is under way.
+    if (shaped === this.#shaped) return;
+    this.#shaped = shaped;
+    this.#root = result ? shapeTree(result.files, result.leftOut) : null;
     this.#changed.fire();
   }
 

@@ -1,7 +1,6 @@
 /** The daemon as this window sees it: started with the first request, found again after an end, stopped on command. */
 import * as vscode from "vscode";
 import { statusRequest, type ServerStatusParams, type StatusResult } from "../../daemon/protocol/status.ts";
-import { stopRequest } from "../../daemon/protocol/stop.ts";
 import { duration, plural } from "../figures.ts";
 import { readSettings } from "../settings.ts";
 import { bridgeCommand } from "./bridge.ts";
@@ -79,10 +78,8 @@ export class Daemon implements vscode.Disposable {
     if (!connection) return false;
     this.#connection = null;
     this.#set({ kind: "off" });
-    await connection.request(stopRequest.method, {}).catch((thrown: unknown) => {
-      this.log.warn(`stop: ${toUserFailure(thrown).message}`);
-    });
-    await connection.close();
+    if (await connection.stopDaemon()) this.log.info("the daemon was stopped");
+    else this.log.warn("stop: the daemon ended before it had answered");
     return true;
   }
 

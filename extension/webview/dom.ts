@@ -49,12 +49,14 @@ export function icon(name: keyof typeof icons): SVGSVGElement {
 }
 
 /** How much of what the repository may take it takes. */
-export function budgetMeter(usedTokens: number, repositoryTokens: number): HTMLMeterElement {
-  const share = repositoryTokens > 0 ? usedTokens / repositoryTokens : 0;
-  const meter = document.createElement("meter");
-  meter.value = Math.min(1, share);
-  meter.title = `${count(usedTokens)} of ${count(repositoryTokens)} tokens, ${percent(share, 0)} of the budget`;
-  meter.setAttribute("aria-label", `Budget: ${meter.title}`);
+export function budgetMeter(usedTokens: number, repositoryTokens: number): HTMLElement {
+  const share = repositoryTokens > 0 ? Math.min(1, usedTokens / repositoryTokens) : 0;
+  const title = `${count(usedTokens)} of ${count(repositoryTokens)} tokens, ${percent(share, 0)} of the budget`;
+  const filled = element("div", {});
+  filled.style.width = percent(share, 2).replace(" ", "");
+  const meter = element("div", { class: "meter", role: "meter", label: "Budget", title }, filled);
+  const values = { valuemin: "0", valuemax: String(repositoryTokens), valuenow: String(usedTokens), valuetext: title };
+  for (const [name, value] of Object.entries(values)) meter.setAttribute(`aria-${name}`, value);
   return meter;
 }
 
