@@ -25,7 +25,9 @@ export function answerFigures({ timings, mode, prefill, stopReason }: AskRecord)
 
 /** What an answer cannot speak for; empty when everything was read. */
 export function unreadText(files: number): string {
-  return files === 0 ? "" : `${plural(files, "file")} did not fit and had no say; see Context.`;
+  return files === 0
+    ? ""
+    : `${plural(files, "file")} did not fit and had no say. Leave folders out in Context, or raise longsight.contextTokens.`;
 }
 
 export function unreadFiles({ context }: AskRecord): number {

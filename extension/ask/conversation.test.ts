@@ -33,7 +33,9 @@ describe("the line below an answer", () => {
   });
 
   it("is joined by what was not read", () => {
-    expect(unreadText(unreadFiles(record))).toBe("1 file did not fit and had no say; see Context.");
+    expect(unreadText(unreadFiles(record))).toBe(
+      "1 file did not fit and had no say. Leave folders out in Context, or raise longsight.contextTokens.",
+    );
     expect(unreadText(unreadFiles(slim(record)))).toBe("");
   });
 });

@@ -19,10 +19,17 @@ afterAll(async () => {
   await server.stop();
 });
 
-/** The newest response, when it is complete; older ones leave the list when they are out of sight. */
+/** Its element's place among the others says nothing: a list uses them again. */
+function newestResponse(): Locator {
+  return bench.page.locator(
+    '.interactive-session .monaco-list-row[data-last-element="true"]:has(.interactive-response)',
+  );
+}
+
+/** The newest response, when it is complete. */
 async function answered(question: string): Promise<Locator> {
-  await bench.page.locator(".interactive-request").last().getByText(question).waitFor();
-  const response = bench.page.locator(".interactive-response").last();
+  await bench.page.locator(".interactive-request").getByText(question).first().waitFor();
+  const response = newestResponse();
   await response.getByText(/first token/).waitFor({ timeout: 60_000 });
   return response;
 }
@@ -83,7 +90,7 @@ describe("the Chat view", { timeout: 180_000 }, () => {
   it("has @longsight /summarize a folder", async () => {
     await bench.page.locator(".interactive-input-part .monaco-editor").first().click();
     await send("/summarize socket");
-    const response = bench.page.locator(".interactive-response").last();
+    const response = newestResponse();
     await response.getByText(/files are summarized/).waitFor({ timeout: 120_000 });
     await bench.picture("summary");
     expect(await response.innerText()).toContain("listen.ts");

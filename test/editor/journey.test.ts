@@ -120,21 +120,24 @@ describe("a person", { timeout: 180_000 }, () => {
   it("takes it in again by the same checkbox, and the budget moves back", async () => {
     const before = await ask.usedTokens();
     const tick = bench.row("Context", "protocol").locator(".monaco-custom-toggle");
+    const row = (text: RegExp): Promise<void> =>
+      expect.poll(() => bench.treeRows("Context")).toContainEqual(expect.stringMatching(text));
     await tick.click();
     await expect.poll(() => ask.usedTokens()).toBeGreaterThan(2 * before);
-    await expect.poll(() => bench.treeRows("Context")).toContainEqual(expect.stringMatching(/^protocol.*20 files$/));
+    await row(/^protocol.*20 files$/);
     await bench.picture("folder-in");
-    const found = await ask.ask("where is errorCatalogue defined?");
-    expect(found.places[0]).toBe(`protocol/errors.ts:${lineOf("protocol/errors.ts", "const errorCatalogue")}`);
+    const found = await ask.ask("where is statusRequest defined?");
+    expect(found.places[0]).toBe(`protocol/status.ts:${lineOf("protocol/status.ts", "const statusRequest")}`);
     expect(await ask.readState()).toContain("Read ·");
     // Out and in again without a question between: nothing has to be read anew.
     const whole = await ask.usedTokens();
     await tick.click();
     await expect.poll(() => ask.usedTokens()).toBe(before);
+    await row(/^protocol.*out: excluded/);
     await tick.click();
     await expect.poll(() => ask.usedTokens()).toBe(whole);
     expect(await ask.readState()).toContain("Read ·");
-    expect(reusedTokens((await ask.ask("what does errorCatalogue do?")).figures)).toBe(await ask.usedTokens());
+    expect(reusedTokens((await ask.ask("what does statusRequest do?")).figures)).toBe(await ask.usedTokens());
   });
 
   it("edits a file and asks about the edit, before and after saving", async () => {

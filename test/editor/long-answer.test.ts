@@ -68,6 +68,19 @@ describe("a long answer", { timeout: 180_000 }, () => {
     await ask.lastTurn().getByText("Stopped: the answer ends here.").waitFor();
   });
 
+  it("of a daemon that is killed in the middle keeps what had come, and says what to do", async () => {
+    await ask.send("where is listenOnce defined?");
+    await expect.poll(shownLength).toBeGreaterThan(100);
+    process.kill(server.daemonStatus().pid, "SIGKILL");
+    const failure = ask.lastTurn().locator(".failure");
+    await failure.waitFor();
+    expect(await failure.innerText()).toMatch(
+      /The daemon ended before it had answered\.\s+Ask again: it starts anew\./,
+    );
+    expect(await shownLength()).toBeGreaterThan(100);
+    await bench.picture("killed");
+  });
+
   it("leaves the next question well, and a limit ends an answer that nobody stops", async () => {
     server.setMachine({ "longsight.model": model, "longsight.answerTokens": 64 });
     const seen = async (): Promise<string> => {
