@@ -110,9 +110,12 @@ export class AskSession implements vscode.Disposable {
       const record = await this.#work.run<AskRecord>("ask", askRequest.method, params, listeners, token);
       const answered: Answered = { question, record, root: folder.uri };
       this.#answered.fire(answered);
+      void this.#context.refresh();
       return answered;
-    } finally {
-      void this.#context.refresh(); // also of a stopped question something was read
+    } catch (thrown) {
+      // Something was read for a stopped question, too. After a failure nothing is looked at: that could start a lost daemon.
+      if (isCancellation(thrown)) void this.#context.refresh();
+      throw thrown;
     }
   }
 
