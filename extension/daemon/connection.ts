@@ -148,9 +148,14 @@ function isShort(document: vscode.TextDocument): boolean {
 
 /** The client calls it an error when a connection ends; at an end that was wanted it is none. */
 function quietWhile(isClosing: () => boolean, log: vscode.LogOutputChannel): vscode.LogOutputChannel {
-  const error: vscode.LogOutputChannel["error"] = (text, ...args) => {
-    if (isClosing()) log.debug(text.toString(), ...(args as unknown[]));
-    else log.error(text, ...(args as unknown[]));
+  const error = (text: string | Error, ...args: readonly unknown[]): void => {
+    if (isClosing()) log.debug(text.toString(), ...args);
+    else log.error(text, ...args);
   };
-  return new Proxy(log, { get: (target, name) => (name === "error" ? error : (Reflect.get(target, name) as unknown)) });
+  return new Proxy(log, {
+    get: (target, name) => {
+      const own: unknown = Reflect.get(target, name);
+      return name === "error" ? error : own;
+    },
+  });
 }

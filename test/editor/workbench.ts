@@ -162,7 +162,7 @@ async function linesOf(lines: Locator): Promise<string> {
   const shown = await lines
     .locator(".view-line")
     .evaluateAll((elements) =>
-      elements.map((line) => ({ top: line.getBoundingClientRect().top, text: line.textContent ?? "" })),
+      elements.map((line) => ({ top: line.getBoundingClientRect().top, text: line.textContent })),
     );
   const ordered = shown.sort((a, b) => a.top - b.top).map(({ text }) => text);
   return ordered.join("\n").replaceAll("\u00a0", " ");

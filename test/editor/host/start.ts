@@ -15,7 +15,7 @@ export const startTests: HostTests = {
     const program = createRequire(path.join(extension.extensionPath, "package.json"));
     const file = program.resolve("./dist/extension.cjs");
     const started = performance.now();
-    delete program.cache[file];
+    Reflect.deleteProperty(program.cache, file);
     program(file);
     const loadMs = performance.now() - started;
     console.log(`host-test note loading took ${loadMs.toFixed(0)} ms, activation ${activationMs.toFixed(1)} ms`);
