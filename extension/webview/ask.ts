@@ -27,6 +27,7 @@ let context: ContextLine | null = null;
 let drawn = "";
 /** Whether the end of the conversation is in sight. */
 let atEnd = true;
+let lastTop = 0;
 
 input.rows = 1;
 input.placeholder = "Ask the repository";
@@ -99,15 +100,15 @@ function drawContext(): void {
     contextBox.append(progressView(reading.text, reading.share, stop));
     return;
   }
-  const row = element(
-    "div",
-    { class: "row" },
-    element("span", changed > 0 ? { class: "stale" } : {}, readState(context)),
-  );
+  const row = element("div", { class: "row" });
+  // While a question runs, its own progress tells what is read.
+  const state = isRunning() ? "" : readState(context);
+  if (state !== "") row.append(element("span", changed > 0 ? { class: "stale" } : {}, state));
+  if (state !== "" && leftOut > 0) row.append(element("span", {}, "·"));
   if (leftOut > 0) {
     const show = (): void => editor.postMessage({ kind: "show-context" });
     const title = "Show in Context what was left out, and why";
-    row.append(element("span", {}, "·"), button(`${count(leftOut)} left out`, "link quiet", show, title));
+    row.append(button(`${count(leftOut)} left out`, "link quiet", show, title));
   }
   if (!isRunning() && (changed > 0 || heldTokens < usedTokens)) {
     const title = changed > 0 ? "Read what follows the first change" : "Read the repository now";
@@ -270,7 +271,9 @@ window.addEventListener("message", ({ data }: MessageEvent<ToPage>) => {
 });
 
 log.addEventListener("scroll", () => {
-  atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+  if (log.scrollHeight - log.scrollTop - log.clientHeight < 40) atEnd = true;
+  else if (log.scrollTop < lastTop) atEnd = false; // by a person: a view that shrinks leaves it as it was
+  lastTop = log.scrollTop;
 });
 new ResizeObserver(keepAtEnd).observe(log);
 drawSend();

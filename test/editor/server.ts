@@ -14,8 +14,6 @@ export interface EditorServer {
   readonly env: Readonly<Record<string, string>>;
   /** What the command-line client of the same version says of that daemon. */
   daemonStatus(): StatusResult;
-  /** The machine's settings, which the editor reads again: models and programs can be named there only. */
-  setMachine(settings: Readonly<Record<string, unknown>>): void;
   stop(): Promise<void>;
 }
 
@@ -25,6 +23,7 @@ export interface ServerOptions {
   /** Whether the editor asks if a folder is to be trusted. */
   readonly trust?: boolean;
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** Of the machine: models and programs can be named there only. */
   readonly machine?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -50,11 +49,8 @@ export async function startServer({ vsix, trust, settings, machine, env }: Serve
   const extensions = path.join(folder, "extensions");
   mkdirSync(path.join(data, "data/User"), { recursive: true });
   writeFileSync(path.join(data, "data/User/settings.json"), JSON.stringify({ ...quietSettings, ...settings }));
-  const setMachine = (values: Readonly<Record<string, unknown>>): void => {
-    mkdirSync(path.join(data, "data/Machine"), { recursive: true });
-    writeFileSync(path.join(data, "data/Machine/settings.json"), JSON.stringify(values));
-  };
-  if (machine) setMachine(machine);
+  mkdirSync(path.join(data, "data/Machine"));
+  writeFileSync(path.join(data, "data/Machine/settings.json"), JSON.stringify(machine ?? {}));
   const daemonEnv = {
     LONGSIGHT_RUNTIME_DIR: path.join(folder, "run"),
     LONGSIGHT_CACHE_DIR: path.join(folder, "cache"),
@@ -74,7 +70,6 @@ export async function startServer({ vsix, trust, settings, machine, env }: Serve
     folder,
     env: daemonEnv,
     daemonStatus: () => JSON.parse(runProgram(["status", "--json"], daemonEnv)) as StatusResult,
-    setMachine,
     stop: async () => {
       const ended = new Promise((resolve) => child.once("exit", resolve));
       child.kill();

@@ -125,11 +125,6 @@ export class Workbench {
     await this.page.locator(".part.editor .monaco-editor .view-lines").first().click();
   }
 
-  /** Text of the active editor, as far as it is in sight. */
-  async editorText(): Promise<string> {
-    return linesOf(this.page.locator(".part.editor .monaco-editor .view-lines").first());
-  }
-
   /** Of the output panel, as far as it is in sight. */
   async outputText(): Promise<string> {
     return linesOf(this.page.locator(".part.panel .view-lines").first());
