@@ -112,9 +112,7 @@ function drawContext(): void {
   }
   if (!isRunning() && (changed > 0 || heldTokens < usedTokens)) {
     const title = changed > 0 ? "Read what follows the first change" : "Read the repository now";
-    row.append(
-      button(changed > 0 ? "Refresh" : "Read", "link last", () => editor.postMessage({ kind: "read" }), title),
-    );
+    row.append(button(changed > 0 ? "Refresh" : "Read", "link", () => editor.postMessage({ kind: "read" }), title));
   }
   contextBox.append(row);
 }
