@@ -37,7 +37,7 @@ export function activate(extension: vscode.ExtensionContext): LongsightApi {
   const work = new Work(daemon);
   const choices = new FileChoices(workspaceState);
   const context = new ContextModel(daemon, work, choices);
-  const session = new AskSession(work, context);
+  const session = new AskSession(work, context, workspaceState);
   const askView = new AskView(extensionUri, session, context, work);
   const map = new MapPanel(extensionUri, context, session);
   const summaries = new SummariesView(daemon, work, choices);

@@ -5,6 +5,7 @@ import { type PrefillMode, prefillModes } from "../daemon/protocol/prefill.ts";
 export interface Settings {
   readonly model: string;
   readonly contextTokens: number | null;
+  readonly answerTokens: number | null;
   readonly prefill: PrefillMode;
   readonly evidence: boolean;
   readonly hover: boolean;
@@ -16,11 +17,11 @@ export interface Settings {
 /** `scope`: the folder whose settings count. */
 export function readSettings(scope?: vscode.Uri): Settings {
   const values = vscode.workspace.getConfiguration("longsight", scope);
-  const contextTokens = values.get<unknown>("contextTokens");
   const prefill = values.get<unknown>("prefill");
   return {
     model: text(values, "model"),
-    contextTokens: typeof contextTokens === "number" && Number.isInteger(contextTokens) ? contextTokens : null,
+    contextTokens: integer(values, "contextTokens"),
+    answerTokens: integer(values, "answerTokens"),
     prefill: prefillModes.find((mode) => mode === prefill) ?? "auto",
     evidence: values.get<unknown>("evidence") === true,
     hover: values.get<unknown>("hover") === true,
@@ -28,6 +29,11 @@ export function readSettings(scope?: vscode.Uri): Settings {
     nodePath: text(values, "nodePath"),
     programPath: text(values, "programPath"),
   };
+}
+
+function integer(values: vscode.WorkspaceConfiguration, name: string): number | null {
+  const value = values.get<unknown>(name);
+  return typeof value === "number" && Number.isInteger(value) ? value : null;
 }
 
 function text(values: vscode.WorkspaceConfiguration, name: string): string {

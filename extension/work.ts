@@ -3,6 +3,8 @@ import * as vscode from "vscode";
 import type { ProgressRecord } from "../daemon/protocol/progress.ts";
 import type { Listeners } from "./daemon/connection.ts";
 import type { Daemon } from "./daemon/daemon.ts";
+import { isCancellation, toUserFailure } from "./daemon/failures.ts";
+import { duration } from "./figures.ts";
 
 export type WorkKind = "read" | "ask" | "summarize";
 
@@ -57,8 +59,18 @@ export class Work implements vscode.Disposable {
       listeners.onProgress?.(progress);
       this.#changed.fire();
     };
+    const started = performance.now();
+    // What was asked is the person's own: the log tells only that it was, and how it ended.
+    const log = (end: string): void => {
+      this.#daemon.log.info(`${kind}: ${end} after ${duration(performance.now() - started)}`);
+    };
     try {
-      return await this.#daemon.request<Result>(method, params, { ...listeners, onProgress }, source.token);
+      const result = await this.#daemon.request<Result>(method, params, { ...listeners, onProgress }, source.token);
+      log("done");
+      return result;
+    } catch (thrown) {
+      log(isCancellation(thrown) ? "stopped" : `failed: ${toUserFailure(thrown).message}`);
+      throw thrown;
     } finally {
       this.#running.splice(this.#running.indexOf(work), 1);
       this.#tell(kind);

@@ -243,12 +243,14 @@ export class Session {
     const last = this.#packed;
     const since = last ? await changedSince(last.scan, { signal, overlays, choice }) : null;
     const scan = since?.scan ?? (await scanRepository(root, { signal, overlays, choice }));
+    // In the order of what is held: a look at another choice, which nobody asked about, costs no KV when it is taken back.
+    const before = (this.isHeld ? this.#basis?.pack : undefined) ?? last?.pack;
     const isSame = since?.count === 0 && last?.choice.identity === choice.identity;
     const pack = isSame
       ? last.pack
       : await packRepository(scan, model, {
           budgetTokens: contextTokens - reservedTokens(contextTokens),
-          ...(last ? { previous: last.pack } : {}),
+          ...(before ? { previous: before } : {}),
           cache: tokenCache,
           overlays,
           signal,

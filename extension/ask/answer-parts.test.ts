@@ -9,7 +9,8 @@ describe("the places in an answer", () => {
     const parts = answerParts(answer, [cite("src/a.ts", 12)]);
     expect(parts).toEqual([
       { kind: "place", text: "src/a.ts:12", citation: 0 },
-      { kind: "text", text: "  function f()\nsee etc/passwd:1 and " },
+      { kind: "quote", text: "function f()" },
+      { kind: "text", text: "see etc/passwd:1 and " },
       { kind: "place", text: "src/a.ts:12", citation: 0 },
     ]);
   });
@@ -19,6 +20,16 @@ describe("the places in an answer", () => {
     expect(parts).toEqual([
       { kind: "text", text: "a.ts:123 data.ts:1 " },
       { kind: "place", text: "a.ts:1", citation: 0 },
+    ]);
+  });
+
+  it("are followed by their lines, without the daemon's mark", () => {
+    const quotes = answerParts("a.ts:1  let x; (not verified)\na.ts:1 is (not verified)", [cite("a.ts", 1)]);
+    expect(quotes.map(({ kind, text }) => `${kind}: ${text}`)).toEqual([
+      "place: a.ts:1",
+      "quote: let x;",
+      "place: a.ts:1",
+      "text:  is (not verified)",
     ]);
   });
 

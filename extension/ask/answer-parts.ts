@@ -1,10 +1,15 @@
-/** An answer's text cut into plain text and the places that it names, so that only what the daemon cited becomes a link. */
+/** An answer's text cut into plain text, the places that it names, and their lines: only what the daemon cited becomes a link. */
 import type { Citation } from "../../daemon/protocol/ask.ts";
 
 export type AnswerPart =
   | { readonly kind: "text"; readonly text: string }
   /** `citation`: its index in the record. */
-  | { readonly kind: "place"; readonly text: string; readonly citation: number };
+  | { readonly kind: "place"; readonly text: string; readonly citation: number }
+  /** What stands at the place before it: "path:line  the line", where two spaces part the two. Without those, and one line long. */
+  | { readonly kind: "quote"; readonly text: string };
+
+/** What the daemon writes behind a quote that it did not find there; the citation says it already. */
+const quoteAfterPlace = /^ {2}(\S[^\n]*?)(\s+\(not verified\)\s*)?(?:\n|$)/;
 
 export function answerParts(answer: string, citations: readonly Citation[]): readonly AnswerPart[] {
   const places = new Map(citations.map(({ path, line }, index) => [`${path}:${line}`, index] as const));
@@ -19,6 +24,10 @@ export function answerParts(answer: string, citations: readonly Citation[]): rea
     if (next.at > 0) parts.push({ kind: "text", text: rest.slice(0, next.at) });
     parts.push({ kind: "place", text: next.place, citation: next.citation });
     rest = rest.slice(next.at + next.place.length);
+    const [whole, quote] = quoteAfterPlace.exec(rest) ?? [];
+    if (whole === undefined || quote === undefined) continue;
+    parts.push({ kind: "quote", text: quote });
+    rest = rest.slice(whole.length);
   }
   return parts;
 }

@@ -1,5 +1,6 @@
 /** The Ask view: a page that draws the session's turns, and what its buttons do. */
 import * as vscode from "vscode";
+import type { ContextResult } from "../../daemon/protocol/context.ts";
 import type { ContextModel } from "../context/context-model.ts";
 import { toUserFailure } from "../daemon/failures.ts";
 import { progressShare, progressText } from "../figures.ts";
@@ -11,6 +12,9 @@ import { turnMarkdown } from "./conversation-markdown.ts";
 import { type ContextLine, readMessage, type ToExtension, type ToPage } from "./messages.ts";
 import { citationsOf, type Turn } from "./turn.ts";
 
+/** Milliseconds between two drawings of an answer that comes in. */
+const drawEveryMs = 50;
+
 export class AskView implements vscode.WebviewViewProvider, vscode.Disposable {
   readonly #extensionUri: vscode.Uri;
   readonly #session: AskSession;
@@ -20,6 +24,9 @@ export class AskView implements vscode.WebviewViewProvider, vscode.Disposable {
   #view: vscode.WebviewView | null = null;
   /** Waits for the page to be there. */
   #draft: string | null = null;
+  /** The running turn as it will be drawn next. */
+  #coming: Turn | null = null;
+  #timer: NodeJS.Timeout | null = null;
 
   constructor(extensionUri: vscode.Uri, session: AskSession, context: ContextModel, work: Work) {
     this.#extensionUri = extensionUri;
@@ -32,7 +39,7 @@ export class AskView implements vscode.WebviewViewProvider, vscode.Disposable {
       }),
       session.onDidChange((turn) => {
         if (turn === null) this.#sendAll();
-        else this.#send({ kind: "turn", turn });
+        else this.#sendTurn(turn);
       }),
       context.onDidChange(() => {
         this.#sendContext();
@@ -64,6 +71,7 @@ export class AskView implements vscode.WebviewViewProvider, vscode.Disposable {
   }
 
   dispose(): void {
+    if (this.#timer) clearTimeout(this.#timer);
     for (const subscription of this.#subscriptions) subscription.dispose();
   }
 
@@ -122,7 +130,30 @@ export class AskView implements vscode.WebviewViewProvider, vscode.Disposable {
     return this.#session.turns.find((turn) => turn.id === id);
   }
 
+  /** What is running changes with every token. */
+  #sendTurn(turn: Turn): void {
+    if (turn.state.kind === "running" && (turn.state.text !== "" || turn.state.progress !== null)) {
+      if (this.#coming && this.#coming.id !== turn.id) this.#flush();
+      this.#coming = turn;
+      this.#timer ??= setTimeout(() => {
+        this.#flush();
+      }, drawEveryMs);
+      return;
+    }
+    if (this.#coming?.id === turn.id) this.#coming = null;
+    this.#flush();
+    this.#send({ kind: "turn", turn });
+  }
+
+  #flush(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#coming) this.#send({ kind: "turn", turn: this.#coming });
+    this.#coming = null;
+  }
+
   #sendAll(): void {
+    this.#coming = null;
     this.#send({ kind: "conversation", turns: this.#session.turns, context: this.#contextLine() });
   }
 
@@ -147,7 +178,8 @@ export class AskView implements vscode.WebviewViewProvider, vscode.Disposable {
       files: files.length,
       leftOut: leftOutCount,
       changed: changes.held ? changes.count : 0,
-      read: changes.held && budget.heldTokens > 0,
+      heldTokens: changes.held ? budget.heldTokens : 0,
+      exampleFile: exampleFile(files),
       reading: reading
         ? {
             text: reading.progress ? progressText(reading.progress) : "Starting",
@@ -160,4 +192,17 @@ export class AskView implements vscode.WebviewViewProvider, vscode.Disposable {
   #send(message: ToPage): void {
     void this.#view?.webview.postMessage(message);
   }
+}
+
+/** The longest source file: a question about it shows the most. */
+function exampleFile(files: ContextResult["files"]): string | null {
+  const source = files.filter(({ path }) =>
+    /\.(?:[cm]?[jt]sx?|py|go|rs|java|kt|c|cc|cpp|h|hpp|cs|rb|php|swift)$/.test(path),
+  );
+  return (
+    source.reduce<(typeof files)[number] | null>(
+      (most, file) => (file.tokens > (most?.tokens ?? 0) ? file : most),
+      null,
+    )?.path ?? null
+  );
 }

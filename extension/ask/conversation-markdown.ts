@@ -1,5 +1,5 @@
 /** A conversation as a Markdown document. */
-import { markdownText } from "../markdown-text.ts";
+import { codeBlock, markdownText } from "../markdown-text.ts";
 import { answerLine } from "./answer-line.ts";
 import { answerText, citationsOf, type Turn } from "./turn.ts";
 
@@ -16,19 +16,12 @@ export function turnMarkdown(turn: Turn): string {
   });
   return [
     `## ${markdownText(question)}`,
-    ...(answer === "" ? [] : [fenced(answer)]),
+    ...(answer === "" ? [] : [codeBlock(answer, "text")]),
     ...(state.kind === "stopped" ? ["_Stopped._"] : []),
     ...(state.kind === "failed" ? [`_${markdownText(state.failure.message)}_`] : []),
     ...(places.length > 0 ? [places.join("\n")] : []),
     ...(state.kind === "answered" ? [`_${answerLine(state.record)}_`] : []),
   ].join("\n\n");
-}
-
-/** Answers quote files: a fence that no run of backquotes in them can close. */
-function fenced(text: string): string {
-  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
-  const fence = "`".repeat(longest + 1);
-  return `${fence}text\n${text}\n${fence}`;
 }
 
 function linkTarget(path: string): string {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { AskRecord } from "../../daemon/protocol/ask.ts";
-import { answerLine, unreadText } from "./answer-line.ts";
+import { answerLine, unreadFiles, unreadText } from "./answer-line.ts";
 import { conversationMarkdown } from "./conversation-markdown.ts";
 import { followUps } from "./follow-ups.ts";
-import type { Turn } from "./turn.ts";
+import { slim, type Turn } from "./turn.ts";
 
 const record = {
   answer: "src/a.ts:12  function scanAll() {",
@@ -35,13 +35,15 @@ const record = {
 describe("the line below an answer", () => {
   it("tells first token, reuse, rate, mode and recall", () => {
     expect(answerLine(record)).toBe(
-      "first token 0.2 s · 1,000 of 1,010 tokens reused · 62 tokens/s · sparse prefill, recall 98.2 % (least 95.1 %)",
+      "first token 0.2 s · 62 tokens/s · 1,000 of 1,010 tokens reused · sparse prefill, recall 98 % (least 95 %)",
     );
   });
 
   it("is joined by what was not read", () => {
-    expect(unreadText(record)).toBe("1 file did not fit and had no say; see Context.");
-    expect(unreadText({ ...record, context: { ...record.context, leftOut: [] } })).toBe("");
+    expect(unreadText(unreadFiles(record))).toBe(
+      "1 file did not fit and had no say. Leave folders out in Context, or raise longsight.contextTokens.",
+    );
+    expect(unreadText(unreadFiles(slim(record)))).toBe("");
   });
 });
 
@@ -62,7 +64,11 @@ describe("follow-ups", () => {
 
 describe("the export", () => {
   it("has questions, answers, marked places and figures", () => {
-    const turn: Turn = { id: 1, question: "where is scanAll?", state: { kind: "answered", record, followUps: [] } };
+    const turn: Turn = {
+      id: 1,
+      question: "where is scanAll?",
+      state: { kind: "answered", record, unreadFiles: 0, followUps: [] },
+    };
     const text = conversationMarkdown("demo", [turn]);
     expect(text).toContain("# Questions about demo\n\n## where is scanAll?");
     expect(text).toContain("- [src/a.ts:12](<src/a.ts#L12>) (not verified; the file changed since it was read)");

@@ -9,7 +9,10 @@ export interface ContextLine {
   readonly leftOut: number;
   /** Files that changed since they were read. */
   readonly changed: number;
-  readonly read: boolean;
+  /** Of `usedTokens`, those that were read. */
+  readonly heldTokens: number;
+  /** To ask about, before anything else is known; null when no file is code. */
+  readonly exampleFile: string | null;
   /** What is being read right now, as text, and how far it is (null: not measured). */
   readonly reading: { readonly text: string; readonly share: number | null } | null;
 }

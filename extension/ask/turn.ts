@@ -5,7 +5,14 @@ import type { UserFailure } from "../daemon/failures.ts";
 
 export type TurnState =
   | { readonly kind: "running"; readonly text: string; readonly progress: ProgressRecord | null }
-  | { readonly kind: "answered"; readonly record: AskRecord; readonly followUps: readonly string[] }
+  | {
+      readonly kind: "answered";
+      /** Slim. */
+      readonly record: AskRecord;
+      /** Files that did not fit into the context: the answer cannot speak for them. */
+      readonly unreadFiles: number;
+      readonly followUps: readonly string[];
+    }
   /** A person stopped it; `text` is what had come. */
   | { readonly kind: "stopped"; readonly text: string }
   | { readonly kind: "failed"; readonly text: string; readonly failure: UserFailure };
@@ -15,6 +22,11 @@ export interface Turn {
   readonly id: number;
   readonly question: string;
   readonly state: TurnState;
+}
+
+/** A record for the page and for keeping: without the lists that nobody draws there, which a large repository makes long. */
+export function slim(record: AskRecord): AskRecord {
+  return { ...record, context: { ...record.context, leftOut: [] }, evidence: null };
 }
 
 export function answerText({ state }: Turn): string {

@@ -1,5 +1,6 @@
 /** `@longsight` in the Chat view: questions, `/where`, `/summarize`; progress, places as anchors, follow-ups. */
 import * as vscode from "vscode";
+import type { Citation } from "../../daemon/protocol/ask.ts";
 import type { ProgressRecord } from "../../daemon/protocol/progress.ts";
 import { summarizeRequest, type SummarizeResult } from "../../daemon/protocol/summarize.ts";
 import { answerParts } from "../ask/answer-parts.ts";
@@ -8,7 +9,7 @@ import { followUps } from "../ask/follow-ups.ts";
 import type { FileChoices } from "../context/file-choices.ts";
 import { isCancellation, toUserFailure } from "../daemon/failures.ts";
 import { progressText } from "../figures.ts";
-import { markdownText } from "../markdown-text.ts";
+import { codeBlock, markdownText } from "../markdown-text.ts";
 import { requireFolder, targetOf, uriOf } from "../repository.ts";
 import type { Work } from "../work.ts";
 import { answerFooter } from "./answer-markdown.ts";
@@ -59,18 +60,26 @@ async function ask(
   }
   const question = request.command === "where" ? `where is ${prompt} defined?` : prompt;
   const { record, root } = await session.answer(question, { onProgress: progressLines(stream), token });
+  let language = "";
   for (const part of answerParts(record.answer, record.citations)) {
-    const citation = part.kind === "place" ? record.citations[part.citation] : undefined;
-    if (!citation) {
+    switch (part.kind) {
+      case "place": {
+        const citation = record.citations[part.citation];
+        if (!citation) break;
+        stream.anchor(placeOf(root, citation), part.text);
+        if (!citation.verified) stream.markdown(" (not verified)");
+        // VS Code knows most languages by their files' ending.
+        language = /\.(\w+)$/.exec(citation.path)?.[1] ?? "";
+        break;
+      }
       // What a file says is never markup.
-      stream.markdown(markdownText(part.text));
-      continue;
+      case "quote":
+        stream.markdown(`\n\n${codeBlock(part.text, language)}\n\n`);
+        break;
+      case "text":
+        stream.markdown(markdownText(part.text));
+        break;
     }
-    stream.anchor(
-      new vscode.Location(uriOf(root, citation.path), new vscode.Position(citation.line - 1, 0)),
-      part.text,
-    );
-    if (!citation.verified) stream.markdown(" (not verified)");
   }
   stream.markdown(answerFooter(record));
   return followUps(question, record);
@@ -90,14 +99,15 @@ async function summarize(
   for (const { text, citations } of result.nodes[0]?.statements ?? []) {
     stream.markdown(`- ${markdownText(text)} `);
     const [place] = citations;
-    if (place) {
-      const position = new vscode.Position(place.line - 1, 0);
-      stream.anchor(new vscode.Location(uriOf(folder.uri, place.path), position), `${place.path}:${place.line}`);
-    }
+    if (place) stream.anchor(placeOf(folder.uri, place), `${place.path}:${place.line}`);
     stream.markdown("\n");
   }
   stream.markdown(`\n\n_${result.coverage.summarized} of ${result.coverage.files} files are summarized._`);
   return [];
+}
+
+function placeOf(root: vscode.Uri, { path, line }: Citation): vscode.Location {
+  return new vscode.Location(uriOf(root, path), new vscode.Position(line - 1, 0));
 }
 
 function progressLines(stream: vscode.ChatResponseStream): (record: ProgressRecord) => void {

@@ -10,6 +10,13 @@ describe("checkboxes as lists", () => {
     expect(choose(out, { path: "a/b.ts", wanted: true })).toEqual(none);
   });
 
+  it("excludes a folder, and takes that back without a trace, as it does what was excluded file by file", () => {
+    const out = choose(none, { path: "a/", wanted: false });
+    expect(choose(out, { path: "a/", wanted: true })).toEqual(none);
+    const each = ["a/b.ts", "a/c/d.ts"].reduce((lists, path) => choose(lists, { path, wanted: false }), out);
+    expect(choose(each, { path: "a/", wanted: true })).toEqual(none);
+  });
+
   it("lets a folder's choice replace those below it", () => {
     const lists = { exclude: ["a/b.ts", "ab.ts"], include: ["a/c/"] };
     expect(choose(lists, { path: "a/", wanted: false })).toEqual({ exclude: ["a/", "ab.ts"], include: [] });

@@ -17,10 +17,10 @@ export function choose(lists: Required<FileChoice>, { path, wanted }: Choice): R
   const exclude = lists.exclude.filter(outside);
   const include = lists.include.filter(outside);
   if (!wanted) return { exclude: [...exclude, path].sort(), include };
-  const wasExcluded = lists.exclude.includes(path);
+  const tookBack = exclude.length < lists.exclude.length;
   const excludedAbove = exclude.some((other) => other.endsWith("/") && path.startsWith(other));
-  // Taking back an exclusion restores what the rules say; only then nothing needs to be wanted.
-  if (wasExcluded && !excludedAbove) return { exclude, include };
+  // Taking back exclusions, its own or those below it, restores what the rules say; only then nothing needs to be wanted.
+  if (tookBack && !excludedAbove) return { exclude, include };
   return { exclude, include: [...include, path].sort() };
 }
 

@@ -50,6 +50,9 @@ export class ContextModel implements vscode.Disposable {
         if (this.#result && event.affectsConfiguration("longsight")) void this.refresh();
       }),
       choices.onDidChange(() => void this.refresh()),
+      daemon.onDidChange(({ kind }) => {
+        if (kind !== "running" && kind !== "starting") this.#forgetHeld();
+      }),
     ];
   }
 
@@ -104,6 +107,14 @@ export class ContextModel implements vscode.Disposable {
     if (this.#timer) clearTimeout(this.#timer);
     for (const subscription of this.#subscriptions) subscription.dispose();
     this.#changed.dispose();
+  }
+
+  /** What was read went with the daemon. */
+  #forgetHeld(): void {
+    if (!this.#result || (this.#result.budget.heldTokens === 0 && !this.#result.changes.held)) return;
+    const budget = { ...this.#result.budget, heldTokens: 0 };
+    this.#result = { ...this.#result, budget, changes: { held: false, files: [], count: 0 } };
+    this.#changed.fire();
   }
 
   async #fetch(): Promise<void> {

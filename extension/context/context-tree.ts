@@ -15,6 +15,8 @@ export class ContextTree implements vscode.TreeDataProvider<ContextNode>, vscode
   readonly #view: vscode.TreeView<ContextNode>;
   readonly #subscriptions: vscode.Disposable[];
   #root: FolderNode | null = null;
+  /** What `#root` was made of. */
+  #shaped = "";
   readonly onDidChangeTreeData = this.#changed.event;
 
   constructor(model: ContextModel, work: Work, daemon: Daemon) {
@@ -104,8 +106,12 @@ export class ContextTree implements vscode.TreeDataProvider<ContextNode>, vscode
 
   #shape(): void {
     const { result } = this.#model;
-    this.#root = result ? shapeTree(result.files, result.leftOut) : null;
     this.#describe();
+    const shaped = result ? JSON.stringify([result.files, result.leftOut]) : "";
+    // A tree that is drawn anew loses the click that is under way.
+    if (shaped === this.#shaped) return;
+    this.#shaped = shaped;
+    this.#root = result ? shapeTree(result.files, result.leftOut) : null;
     this.#changed.fire();
   }
 
@@ -132,14 +138,14 @@ function checkbox(checked: boolean, label: string): NonNullable<vscode.TreeItem[
   };
 }
 
-/** "30,560 of 63,488 tokens (48 %)". */
+/** "30.6K of 63.5K tokens, 48 %": one line of a narrow side bar. */
 function budgetText({ usedTokens, repositoryTokens }: ContextBudget): string {
   const share = repositoryTokens > 0 ? usedTokens / repositoryTokens : 0;
-  return `${count(usedTokens)} of ${count(repositoryTokens)} tokens (${percent(share, 0)})`;
+  return `${shortCount(usedTokens)} of ${shortCount(repositoryTokens)} tokens, ${percent(share, 0)}`;
 }
 
 function stateText({ usedTokens, heldTokens }: ContextBudget, changes: ContextChanges): string {
-  if (!changes.held || heldTokens === 0) return "Not read yet: the first question reads it.";
-  if (changes.count > 0) return `${plural(changes.count, "file")} changed since it was read.`;
-  return heldTokens >= usedTokens ? "Read: questions are answered at once." : `${count(heldTokens)} tokens are read.`;
+  if (!changes.held || heldTokens === 0) return "not read";
+  if (changes.count > 0) return `${plural(changes.count, "file")} changed`;
+  return heldTokens >= usedTokens ? "read" : `${shortCount(heldTokens)} read`;
 }

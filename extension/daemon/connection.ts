@@ -12,6 +12,7 @@ import type { AnswerPiece, ProgressRecord, WorkDone } from "../../daemon/protoco
 import { limits } from "../../daemon/protocol/limits.ts";
 import type { SummaryPiece } from "../../daemon/protocol/summarize.ts";
 import { serverStatusNotification, type ServerStatusParams } from "../../daemon/protocol/status.ts";
+import { stopRequest } from "../../daemon/protocol/stop.ts";
 import { productVersion } from "../../daemon/protocol/version.ts";
 import { type BridgeCommand, startBridge } from "./bridge.ts";
 
@@ -48,7 +49,7 @@ export class Connection {
     };
     this.#client = new LanguageClient("longsight", "Longsight", start, {
       documentSelector: [{ scheme: "file" }],
-      outputChannel: log,
+      outputChannel: quietWhile(() => this.#closing, log),
       traceOutputChannel: trace,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       initializationOptions: { longsight: { version: productVersion } },
@@ -122,6 +123,17 @@ export class Connection {
     }
   }
 
+  /** Ends the daemon, and with it this connection. Never rejects; false when the daemon did not answer. */
+  async stopDaemon(): Promise<boolean> {
+    this.#closing = true;
+    const answered = await this.request(stopRequest.method, {}).then(
+      () => true,
+      () => false,
+    );
+    await this.close();
+    return answered;
+  }
+
   /** Ends this connection; the daemon lives on. Never rejects. */
   async close(): Promise<void> {
     this.#closing = true;
@@ -132,4 +144,18 @@ export class Connection {
 
 function isShort(document: vscode.TextDocument): boolean {
   return document.getText().length <= limits.maxDocumentLength;
+}
+
+/** The client calls it an error when a connection ends; at an end that was wanted it is none. */
+function quietWhile(isClosing: () => boolean, log: vscode.LogOutputChannel): vscode.LogOutputChannel {
+  const error = (text: string | Error, ...args: readonly unknown[]): void => {
+    if (isClosing()) log.debug(text.toString(), ...args);
+    else log.error(text, ...args);
+  };
+  return new Proxy(log, {
+    get: (target, name) => {
+      const own: unknown = Reflect.get(target, name);
+      return name === "error" ? error : own;
+    },
+  });
 }

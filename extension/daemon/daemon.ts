@@ -1,7 +1,7 @@
 /** The daemon as this window sees it: started with the first request, found again after an end, stopped on command. */
 import * as vscode from "vscode";
 import { statusRequest, type ServerStatusParams, type StatusResult } from "../../daemon/protocol/status.ts";
-import { stopRequest } from "../../daemon/protocol/stop.ts";
+import { duration, plural } from "../figures.ts";
 import { readSettings } from "../settings.ts";
 import { bridgeCommand } from "./bridge.ts";
 import { Connection, type Listeners } from "./connection.ts";
@@ -78,10 +78,8 @@ export class Daemon implements vscode.Disposable {
     if (!connection) return false;
     this.#connection = null;
     this.#set({ kind: "off" });
-    await connection.request(stopRequest.method, {}).catch((thrown: unknown) => {
-      this.log.warn(`stop: ${toUserFailure(thrown).message}`);
-    });
-    await connection.close();
+    if (await connection.stopDaemon()) this.log.info("the daemon was stopped");
+    else this.log.warn("stop: the daemon ended before it had answered");
     return true;
   }
 
@@ -144,6 +142,7 @@ export class Daemon implements vscode.Disposable {
         },
       });
       this.#set({ kind: "running", health: healthy, status: null });
+      void this.#logStart(connection);
       return connection;
     } catch (thrown) {
       this.#connection = null;
@@ -153,6 +152,16 @@ export class Daemon implements vscode.Disposable {
       const next = "The log says why: Longsight: Show Log.";
       throw new EditorFailure(`The daemon did not start: ${message}`, next);
     }
+  }
+
+  async #logStart(connection: Connection): Promise<void> {
+    const status = await connection.request<StatusResult>(statusRequest.method, {}).catch(() => null);
+    if (status === null) return;
+    const { version, pid, uptimeMs, connections, logFile } = status;
+    this.log.info(
+      `connected to the daemon: version ${version}, process ${pid}, up for ${duration(uptimeMs)}, ` +
+        `${plural(connections, "connection")}; its own log is ${logFile}`,
+    );
   }
 
   #lost(): void {

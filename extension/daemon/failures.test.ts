@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { errorCatalogue } from "../../daemon/protocol/errors.ts";
 import { EditorFailure, isCancellation, toUserFailure } from "./failures.ts";
 
 describe("what a person is told", () => {
@@ -12,6 +13,13 @@ describe("what a person is told", () => {
       next: "Lower the setting longsight.contextTokens, or use a smaller model.",
       code: "not-enough-memory",
     });
+  });
+
+  it("is never told to type something into a terminal", () => {
+    for (const [code, { next }] of Object.entries(errorCatalogue)) {
+      const failure = toUserFailure(Object.assign(new Error("x"), { data: { code, next } }));
+      expect(failure.next, code).not.toMatch(/--|`/);
+    }
   });
 
   it("names a lost connection for what it is", () => {

@@ -1,3 +1,5 @@
+import type { ErrorCode } from "../../daemon/protocol/errors.ts";
+
 /** What went wrong, as a person is told it: one sentence, and what to try next. */
 export interface UserFailure {
   readonly message: string;
@@ -30,7 +32,8 @@ export function toUserFailure(thrown: unknown): UserFailure {
   if (!(thrown instanceof Error)) return { message: String(thrown), next: "See the log.", code: "editor" };
   const data = "data" in thrown ? thrown.data : undefined;
   if (typeof data === "object" && data !== null && "code" in data && "next" in data) {
-    return { message: thrown.message, next: forEditors(String(data.next)), code: String(data.code) };
+    const code = String(data.code);
+    return { message: thrown.message, next: editorAdvice[code] ?? String(data.next), code };
   }
   // What vscode-jsonrpc and the language client say of a connection that is gone.
   if (
@@ -47,10 +50,17 @@ export function toUserFailure(thrown: unknown): UserFailure {
   return { message: thrown.message, next: "See the log.", code: "editor" };
 }
 
-/** The catalogue speaks to a terminal; the same advice in the editor's terms. */
-function forEditors(next: string): string {
-  return next
-    .replace("--context", "the setting longsight.contextTokens")
-    .replace("--model", "the setting longsight.model")
-    .replace(/Run `longsight stop`, then try again\./, "Run Longsight: Restart Daemon, then try again.");
-}
+/** The catalogue speaks to a terminal; where it names what is typed there, the same advice in the editor's terms. */
+const editorAdvice: Readonly<Partial<Record<string, string>>> = {
+  "empty-repository": "Open a folder with source files, or tick what was left out in Context.",
+  "over-budget": "Raise the setting longsight.contextTokens, or leave folders out in Context.",
+  "question-too-long": "Shorten the question, or raise the setting longsight.contextTokens.",
+  "model-file-missing": "Give the setting longsight.model a complete Hugging Face model folder.",
+  "model-unsupported": "Use a model of the Llama, Qwen2, Qwen3, SmolLM3 or GLM-4 family.",
+  "not-enough-memory": "Lower the setting longsight.contextTokens, or use a smaller model.",
+  "device-unavailable": "Install what the message names, or run Longsight: Restart Daemon.",
+  "version-mismatch": "Run Longsight: Restart Daemon, then try again.",
+  "daemon-unreachable": "The log says why it did not start.",
+  "already-running": "Run Longsight: Restart Daemon.",
+  "invalid-argument": "Check the settings of Longsight.",
+} satisfies Partial<Record<ErrorCode, string>>;

@@ -3,9 +3,6 @@ import type { Citation } from "../../daemon/protocol/ask.ts";
 import { answerParts } from "../ask/answer-parts.ts";
 import { button, element } from "./dom.ts";
 
-/** What the daemon writes behind a quote that it did not find there; the badge says it already. */
-const unverifiedMark = /\s+\(not verified\)\s*$/;
-
 export function answerView(
   answer: string,
   citations: readonly Citation[],
@@ -13,19 +10,19 @@ export function answerView(
 ): readonly Node[] {
   const nodes: Node[] = [];
   const named = new Set<number>();
-  let afterPlace = false;
   for (const part of answerParts(answer, citations)) {
-    if (part.kind === "place") {
-      nodes.push(placeView(citations, part.citation, open));
-      named.add(part.citation);
-      afterPlace = true;
-      continue;
+    switch (part.kind) {
+      case "place":
+        nodes.push(placeView(citations, part.citation, open));
+        named.add(part.citation);
+        break;
+      case "quote":
+        nodes.push(element("code", { class: "line" }, part.text));
+        break;
+      case "text":
+        nodes.push(...proseView(part.text));
+        break;
     }
-    // "path:line  the line": two spaces part a place from the line that stands there.
-    const [, quote] = (afterPlace ? /^ {2}(\S[^\n]*)/.exec(part.text) : null) ?? [];
-    if (quote !== undefined) nodes.push(element("code", { class: "line" }, quote.replace(unverifiedMark, "")));
-    nodes.push(...proseView(quote === undefined ? part.text : part.text.slice(quote.length + 2).replace(/^\n/, "")));
-    afterPlace = false;
   }
   const others = citations.flatMap((_, index) =>
     named.has(index) ? [] : [element("li", {}, placeView(citations, index, open))],

@@ -2,7 +2,7 @@
 import { count, percent, plural, shortCount } from "../figures.ts";
 import type { FromMap, MapData } from "../map/messages.ts";
 import { layOut, type Box } from "../map/treemap.ts";
-import { button, element } from "./dom.ts";
+import { budgetMeter, button, element } from "./dom.ts";
 import "./editor-api.ts";
 
 interface PageState {
@@ -45,25 +45,34 @@ function drawHeading({ files, question, usedTokens, repositoryTokens }: MapData)
       "p",
       {},
       shows === "evidence" && question !== null
-        ? `Where the attention of the answer to “${question}” lay`
+        ? `What the answer to “${question}” looked at, as shares of its attention`
         : `${plural(files.length, "file")}, ${count(usedTokens)} of ${count(repositoryTokens)} tokens`,
     ),
+    ...(shows === "tokens" ? [budgetMeter(usedTokens, repositoryTokens)] : []),
   );
+}
+
+/** Of a box: of its file, or of all files below its folder; null without evidence. */
+function evidenceOf({ kind, path, index }: Box, files: MapData["files"]): number | null {
+  if (shows !== "evidence") return null;
+  if (index !== null) return files[index]?.evidence ?? null;
+  if (kind === "rest") return null;
+  return files.reduce((sum, file) => sum + (file.path.startsWith(path) ? (file.evidence ?? 0) : 0), 0);
 }
 
 function drawMap({ files }: MapData): void {
   const most = Math.max(...files.map(({ evidence }) => evidence ?? 0), 1e-9);
   const boxes = layOut(files, map.clientWidth, map.clientHeight);
-  map.replaceChildren(...boxes.map((box) => boxView(box, box.index === null ? null : files[box.index], most)));
+  map.replaceChildren(...boxes.map((box) => boxView(box, evidenceOf(box, files), most)));
 }
 
-function boxView(box: Box, file: MapData["files"][number] | null | undefined, most: number): HTMLElement {
+/** `most`: the largest share of a file. */
+function boxView(box: Box, evidence: number | null, most: number): HTMLElement {
   const { kind, name, path, tokens, index, fileCount } = box;
-  const evidence = shows === "evidence" ? (file?.evidence ?? null) : null;
   const about = kind === "file" ? `${count(tokens)} tokens` : `${plural(fileCount, "file")}, ${count(tokens)} tokens`;
   const title = `${path}\n${about}${evidence === null ? "" : `\n${percent(evidence)} of the attention`}`;
   const view = element("div", { class: `box ${kind}`, title });
-  if (evidence !== null) {
+  if (evidence !== null && kind === "file") {
     const heat = element("div", { class: "heat" });
     // Square root: a share of a tenth of the largest is still seen.
     heat.style.opacity = Math.sqrt(evidence / most).toFixed(3);
@@ -71,7 +80,8 @@ function boxView(box: Box, file: MapData["files"][number] | null | undefined, mo
   }
   if (box.width > 40 && box.height > 15) {
     const figure = evidence === null ? shortCount(tokens) : percent(evidence);
-    view.append(element("span", { class: "name" }, box.height > 30 || kind === "folder" ? `${name}  ${figure}` : name));
+    view.append(element("span", { class: "name" }, kind === "folder" ? `${name}  ${figure}` : name));
+    if (kind !== "folder" && box.height > 34) view.append(element("span", { class: "name figure" }, figure));
   }
   view.style.transform = `translate(${box.x}px, ${box.y}px)`;
   view.style.width = `${box.width}px`;
@@ -99,7 +109,8 @@ function drawTable({ files, blocks, question, usedTokens }: MapData): void {
   });
   const more = rows.length - body.length;
   table.replaceChildren(
-    ...(withEvidence ? [blockList(blocks)] : []),
+    ...(withEvidence ? [element("h2", {}, "Lines with the most attention"), blockList(blocks)] : []),
+    ...(withEvidence ? [element("h2", {}, "Files")] : []),
     element(
       "table",
       {},

@@ -83,6 +83,16 @@ describe("longsight/context", () => {
 });
 
 describe("what a person chooses", () => {
+  it("and takes back before a question has read nothing anew", async () => {
+    const client = await asking.start();
+    await client.request("longsight/ask", question);
+    const without = await describeContext(client, { exclude: ["part003.ts"] });
+    expect(without.budget.heldTokens).toBeLessThan(without.budget.usedTokens);
+    const { budget, changes: stale } = await describeContext(client);
+    expect(budget.heldTokens).toBe(budget.usedTokens);
+    expect(stale.count).toBe(0);
+  });
+
   it("is what the context is: of the list, of the prompt, of the record", async () => {
     const seen: string[] = [];
     const client = await asking.start({

@@ -1,5 +1,6 @@
+/// <reference lib="dom" />
 /** The page of the Ask view, as a person reads it. */
-import type { Frame } from "playwright-core";
+import type { Frame, Locator } from "playwright-core";
 import { expect } from "vitest";
 import type { Workbench } from "./workbench.ts";
 
@@ -7,7 +8,7 @@ export interface ShownAnswer {
   readonly text: string;
   readonly places: readonly string[];
   readonly badges: readonly string[];
-  /** "first token 0.2 s · 16,003 of 16,013 tokens reused · ...". */
+  /** "first token 0.2 s 16,003 of 16,013 tokens reused ...". */
   readonly figures: string;
 }
 
@@ -25,12 +26,16 @@ export class AskPage {
     return new AskPage(await bench.webview("textarea"));
   }
 
+  lastTurn(): Locator {
+    return this.frame.locator(".turn").last();
+  }
+
   /** Types it and presses Enter; does not wait. */
   async send(question: string): Promise<void> {
     const input = this.frame.locator("textarea");
     await input.fill(question);
     await input.press("Enter");
-    await this.frame.locator(".turn").last().getByText(question, { exact: true }).waitFor();
+    await this.lastTurn().getByText(question, { exact: true }).waitFor();
   }
 
   async ask(question: string): Promise<ShownAnswer> {
@@ -40,7 +45,7 @@ export class AskPage {
 
   /** Of the last turn, when it is complete. */
   async answer(): Promise<ShownAnswer> {
-    const turn = this.frame.locator(".turn").last();
+    const turn = this.lastTurn();
     await turn.locator(".figures, .failure").waitFor({ timeout: answerMs });
     expect(await turn.locator(".failure").allInnerTexts()).toEqual([]);
     return {
@@ -51,13 +56,23 @@ export class AskPage {
     };
   }
 
-  /** The line above the conversation: "16,003 of 64,512 tokens · 27 files, 1 left out". */
+  /** The line above the conversation: "16.0K of 64.5K tokens · 27 files". */
   async contextLine(): Promise<string> {
     return this.frame.locator(".context .row").first().innerText();
   }
 
+  /** As the budget's bar tells it, which is as full as it says. */
   async usedTokens(): Promise<number> {
-    return Number(/^([\d,]+) of/.exec(await this.contextLine())?.[1]?.replaceAll(",", ""));
+    const meter = this.frame.locator(".context .meter");
+    const [used, most] = [await meter.getAttribute("aria-valuenow"), await meter.getAttribute("aria-valuemax")];
+    const shown = await meter.evaluate((bar) => bar.firstElementChild!.clientWidth / bar.clientWidth);
+    expect(Math.abs(shown - Number(used) / Number(most))).toBeLessThan(0.02);
+    return Number(used);
+  }
+
+  /** Below it: "Read · 1 left out". */
+  async readState(): Promise<string> {
+    return (await this.frame.locator(".context .row").nth(1).innerText()).replace(/\s+/g, " ");
   }
 }
 

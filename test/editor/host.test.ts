@@ -85,7 +85,7 @@ async function runGroup(group: string): Promise<{ lines: readonly string[]; stat
 
 describe("in the extension host", { timeout: 300_000 }, () => {
   for (const [group, tests] of [
-    ["start", 10],
+    ["start", 11],
     ["life", 5],
   ] as const) {
     it(`passes its ${tests} tests of "${group}"`, async () => {
@@ -109,8 +109,14 @@ describe("a folder that is not trusted", { timeout: 120_000 }, () => {
       await page.locator("textarea").press("Enter");
       await page.getByText("Longsight does not read a folder that is not trusted.").waitFor();
       await bench.picture("asked");
+      expect(await bench.status()).toBe("Longsight");
       expect(await bench.paneText("Context")).toContain("once you trust it");
       expect(() => readFileSync(path.join(server.env["LONGSIGHT_RUNTIME_DIR"]!, "daemon.log"))).toThrow(/ENOENT/);
+      // Trusted, it is read as any other.
+      await bench.command("Workspaces: Manage Workspace Trust");
+      await bench.page.getByRole("button", { name: "Trust", exact: true }).click();
+      await expect.poll(() => bench.treeRows("Context")).toContain(".envout: secret");
+      await bench.picture("trusted");
       await bench.page.context().close();
     } finally {
       await server.stop();

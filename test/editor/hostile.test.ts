@@ -43,6 +43,36 @@ function foreign(frame: Frame): Promise<number> {
   return frame.locator("main :is(img, script, iframe, b, a, style, link)").count();
 }
 
+/** Of each kind of text on the Ask page: its colour against what lies behind it (WCAG 2.2, 1.4.3). */
+function leastContrasts(frame: Frame): Promise<readonly { text: string; ratio: number }[]> {
+  return frame.evaluate(() => {
+    const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true })!;
+    const over = (colours: readonly string[]): number => {
+      canvas.clearRect(0, 0, 1, 1);
+      for (const colour of colours) {
+        canvas.fillStyle = colour;
+        canvas.fillRect(0, 0, 1, 1);
+      }
+      const [red, green, blue] = [...canvas.getImageData(0, 0, 1, 1).data].map((value) => {
+        const share = value / 255;
+        return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+      });
+      return 0.2126 * red! + 0.7152 * green! + 0.0722 * blue!;
+    };
+    const page = getComputedStyle(document.documentElement).getPropertyValue("--vscode-sideBar-background");
+    const kinds = "h3, .answer, .line, .place, .badge, .figures span, .context span, .context button, .chip, textarea";
+    return [...document.querySelectorAll<HTMLElement>(kinds)].map((shown) => {
+      const behind: string[] = [];
+      for (let at: Element | null = shown; at; at = at.parentElement)
+        behind.unshift(getComputedStyle(at).backgroundColor);
+      const back = over([page, ...behind]);
+      const front = over([page, ...behind, getComputedStyle(shown).color]);
+      const ratio = (Math.max(back, front) + 0.05) / (Math.min(back, front) + 0.05);
+      return { text: `${shown.className || shown.tagName}: ${shown.textContent}`, ratio };
+    });
+  });
+}
+
 describe("hostile text", { timeout: 120_000 }, () => {
   it("stands in an answer as the text that it is", async () => {
     const answer = await ask.ask("where is hostileName defined?");
@@ -90,22 +120,42 @@ describe("hostile text", { timeout: 120_000 }, () => {
 });
 
 describe("the Ask page", { timeout: 120_000 }, () => {
-  it("follows the theme: light, dark, high contrast", async () => {
+  it("follows the theme, and so does the map: light, dark, high contrast dark and light", async () => {
+    const map = await bench.webview(".map .box");
     const colours = async (kind: string): Promise<string> => {
       await ask.frame.locator(`body.${kind}`).waitFor();
+      await map.locator(`body.${kind}`).waitFor();
       await bench.picture(kind);
-      const { background, text } = await ask.frame.evaluate(() => ({
-        background: getComputedStyle(document.documentElement).getPropertyValue("--vscode-sideBar-background"),
-        text: getComputedStyle(document.body).color,
-      }));
-      return `${background} ${text}`;
+      const contrasts = await leastContrasts(ask.frame);
+      expect(contrasts.filter(({ ratio }) => ratio < 4.5)).toEqual([]);
+      expect(contrasts.length).toBeGreaterThan(8);
+      return map.evaluate(() => {
+        const box = getComputedStyle(document.querySelector(".box.file")!);
+        return `${getComputedStyle(document.body).color} ${box.backgroundColor} ${box.borderTopColor}`;
+      });
     };
-    const light = await colours("vscode-light");
+    const seen = [await colours("vscode-light")];
     await bench.page.emulateMedia({ colorScheme: "dark" });
-    const dark = await colours("vscode-dark");
+    seen.push(await colours("vscode-dark"));
     await bench.page.emulateMedia({ colorScheme: "dark", forcedColors: "active" });
-    const contrast = await colours("vscode-high-contrast");
-    expect(new Set([light, dark, contrast]).size).toBe(3);
+    seen.push(await colours("vscode-high-contrast"));
+    await bench.page.emulateMedia({ colorScheme: "light", forcedColors: "active" });
+    seen.push(await colours("vscode-high-contrast-light"));
+    await bench.page.emulateMedia({ colorScheme: "light", forcedColors: "none" });
+    expect(new Set(seen).size).toBe(4);
+  });
+
+  it("and the map are used without a mouse", async () => {
+    const map = await bench.webview(".map .box");
+    await map.locator(".tab").first().focus();
+    const focused = (): Promise<string | null> => map.evaluate(() => document.activeElement?.textContent ?? null);
+    for (let presses = 0; presses < 20 && (await focused()) !== "plain.ts"; presses++) {
+      await bench.page.keyboard.press("Tab");
+    }
+    expect(await focused()).toBe("plain.ts");
+    await bench.page.keyboard.press("Enter");
+    await expect.poll(() => bench.activeTab()).toBe("plain.ts");
+    await bench.command("View: Close All Editors");
   });
 
   it("is used without a mouse", async () => {

@@ -1,12 +1,11 @@
-import { execFileSync } from "node:child_process";
+/// <reference lib="dom" />
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { StatusResult } from "../../daemon/protocol/status.ts";
 import { AskPage, reusedTokens } from "./ask-page.ts";
 import { sampleRepository } from "./sample-repository.ts";
-import { type EditorServer, linuxPackage, repositoryRoot, startServer } from "./server.ts";
+import { type EditorServer, linuxPackage, startServer } from "./server.ts";
 import { launchBrowser, Workbench } from "./workbench.ts";
 
 // A person's way through the product, on the packaged extension in a clean profile. Each step goes on from the last.
@@ -28,15 +27,6 @@ afterAll(async () => {
   await server.stop();
 });
 
-/** What the command-line client of the same version says of the same daemon. */
-function daemonStatus(): StatusResult {
-  const program = path.join(repositoryRoot, "dist/longsight.js");
-  const env = { ...process.env, ...server.env };
-  return JSON.parse(
-    execFileSync(process.execPath, [program, "status", "--json"], { env, encoding: "utf8" }),
-  ) as StatusResult;
-}
-
 function lineOf(file: string, text: string): number {
   return (
     readFileSync(path.join(folder, file), "utf8")
@@ -48,7 +38,8 @@ function lineOf(file: string, text: string): number {
 describe("a person", { timeout: 180_000 }, () => {
   it("opens Longsight and sees what there is to read, before anything is read", async () => {
     ask = await AskPage.show(bench);
-    await expect.poll(() => ask.contextLine()).toMatch(/^[\d,]+ of [\d,]+ tokens · \d+ files, 1 left out/);
+    await expect.poll(() => ask.contextLine()).toMatch(/^[\d.]+K of [\d.]+K tokens · \d+ files/);
+    expect(await ask.readState()).toContain("Not read yet · 1 left out");
     await expect.poll(() => bench.treeRows("Context")).toContain(".envout: secret");
     await bench.picture("opened");
   });
@@ -64,7 +55,7 @@ describe("a person", { timeout: 180_000 }, () => {
     expect(answer.places).toEqual([`socket/connect-or-spawn.ts:${line}`]);
     expect(answer.badges).toEqual(["checked"]);
     expect(answer.figures).toMatch(
-      /first token [\d.]+ s · 0 of [\d,]+ tokens reused · read in .* (dense|sparse) prefill/,
+      /^first token [\d.]+ s\s+\d+ tokens\/s\s+0 of [\d,]+ tokens reused\s+read in .* s\s+(dense|sparse) prefill/,
     );
     await expect.poll(() => bench.status()).toMatch(/Longsight [\d.]+K tokens/);
   });
@@ -88,7 +79,9 @@ describe("a person", { timeout: 180_000 }, () => {
   it("sees where the attention of the answer lay", async () => {
     await bench.command("Longsight: Show Context Map");
     const map = await bench.webview(".map .box");
-    await expect.poll(() => map.locator("header").innerText()).toContain("Where the attention of the answer");
+    await expect
+      .poll(() => map.locator("header").innerText())
+      .toContain("What the answer to “what is the signature of connectOrSpawn?” looked at");
     const [first] = await map.locator("tbody tr button").allInnerTexts();
     expect(first).toBe("socket/connect-or-spawn.ts");
     await bench.picture("evidence-map");
@@ -96,16 +89,16 @@ describe("a person", { timeout: 180_000 }, () => {
     await expect.poll(() => bench.activeTab()).toBe("connect-or-spawn.ts");
   });
 
-  it("stops a question that would take long, and asks again", async () => {
+  it("stops the reading, and asks again", async () => {
     await bench.command("Longsight: Free the Memory of Read Repositories");
-    await expect.poll(() => ask.frame.locator(".context").innerText()).toContain("Not read yet.");
+    await expect.poll(() => ask.frame.locator(".context").innerText()).toContain("Not read yet");
     await ask.send("what does listenOnce do?");
     const turn = ask.frame.locator(".turn").last();
     await turn.getByText(/Reading: /).waitFor();
-    await turn.getByRole("button", { name: "Stop" }).click();
+    await ask.frame.getByRole("button", { name: "Stop" }).click();
     await turn.getByText("Stopped.").waitFor();
     await bench.picture("stopped");
-    await expect.poll(() => daemonStatus().runningRequests).toBe(0);
+    await expect.poll(() => server.daemonStatus().runningRequests).toBe(0);
     expect((await ask.ask("where is listenOnce defined?")).places).toEqual([
       `socket/listen.ts:${lineOf("socket/listen.ts", "function listenOnce")}`,
     ]);
@@ -113,14 +106,38 @@ describe("a person", { timeout: 180_000 }, () => {
 
   it("takes a folder out and sees the budget move", async () => {
     const before = await ask.usedTokens();
-    await bench.row("Context", "protocol").locator(".monaco-custom-toggle").click();
+    const tick = bench.row("Context", "protocol").locator(".monaco-custom-toggle");
+    await tick.click();
     await expect.poll(() => ask.usedTokens()).toBeLessThan(before / 2);
-    await expect.poll(() => bench.treeRows("Context")).toContainEqual(expect.stringMatching(/^protocol.*out/));
+    await expect
+      .poll(() => bench.treeRows("Context"))
+      .toContainEqual(expect.stringMatching(/^protocol.*out: excluded/));
     await bench.picture("folder-out");
     const absent = await ask.ask("where is errorCatalogue defined?");
     expect(absent.places.filter((place) => place.startsWith("protocol/"))).toEqual([]);
-    await bench.command("Longsight: Reset Excluded and Included Files");
+  });
+
+  it("takes it in again by the same checkbox, and the budget moves back", async () => {
+    const before = await ask.usedTokens();
+    const tick = bench.row("Context", "protocol").locator(".monaco-custom-toggle");
+    const row = (text: RegExp): Promise<void> =>
+      expect.poll(() => bench.treeRows("Context")).toContainEqual(expect.stringMatching(text));
+    await tick.click();
+    await expect.poll(() => ask.usedTokens()).toBeGreaterThan(2 * before);
+    await row(/^protocol.*20 files$/);
+    await bench.picture("folder-in");
+    const found = await ask.ask("where is statusRequest defined?");
+    expect(found.places[0]).toBe(`protocol/status.ts:${lineOf("protocol/status.ts", "const statusRequest")}`);
+    expect(await ask.readState()).toContain("Read ·");
+    // Out and in again without a question between: nothing has to be read anew.
+    const whole = await ask.usedTokens();
+    await tick.click();
     await expect.poll(() => ask.usedTokens()).toBe(before);
+    await row(/^protocol.*out: excluded/);
+    await tick.click();
+    await expect.poll(() => ask.usedTokens()).toBe(whole);
+    expect(await ask.readState()).toContain("Read ·");
+    expect(reusedTokens((await ask.ask("what does statusRequest do?")).figures)).toBe(await ask.usedTokens());
   });
 
   it("edits a file and asks about the edit, before and after saving", async () => {
@@ -130,6 +147,8 @@ describe("a person", { timeout: 180_000 }, () => {
     await bench.page.keyboard.insertText("\nexport function freshlyAddedName(): void {}\n");
     await ask.frame.getByText(/1 file changed since it was read/).waitFor();
     await bench.picture("changed");
+    await ask.frame.getByRole("button", { name: "Refresh" }).click();
+    await expect.poll(() => ask.readState()).toContain("Read ·");
     const unsaved = await ask.ask("where is freshlyAddedName defined?");
     expect(readFileSync(file, "utf8")).not.toContain("freshlyAddedName");
     await bench.focusEditor();
@@ -137,19 +156,31 @@ describe("a person", { timeout: 180_000 }, () => {
     await expect.poll(() => readFileSync(file, "utf8")).toContain("freshlyAddedName");
     const place = `socket/dial.ts:${lineOf("socket/dial.ts", "freshlyAddedName")}`;
     expect(unsaved.places).toEqual([place]);
+    // Refreshed before it was asked, and only what comes after the change.
+    expect(unsaved.figures).not.toContain("read in");
     const saved = await ask.ask("where is freshlyAddedName defined?");
-    expect([saved.places, saved.badges]).toEqual([[place], ["checked"]]);
+    expect(saved).toMatchObject({ places: [place], badges: ["checked"] });
     expect(reusedTokens(saved.figures)).toBeGreaterThan(5000);
     await bench.picture("edited");
   });
 
-  it("has the repository summarised and exports it", async () => {
+  it("has the repository summarized, stops, and goes on from there", async () => {
+    await bench.command("Longsight: Summarize the Repository");
+    await expect.poll(() => bench.paneText("Summaries")).toMatch(/Summarizing: [1-9]\d* of \d+ files/);
+    await bench.picture("summarizing");
+    await bench.command("Longsight: Stop Summarizing");
+    await expect.poll(() => bench.paneText("Summaries")).toContain("Stopped; what was made is kept");
+    await bench.picture("summaries-stopped");
+  });
+
+  it("has the rest summarized, opens a statement's place, and exports all of it", async () => {
     await bench.command("Longsight: Summarize the Repository");
     await expect.poll(() => bench.paneText("Summaries"), { timeout: 150_000 }).toMatch(/Summarized: (\d+) of \1 files/);
     await bench.picture("summaries");
+    await bench.row("Summaries", "failure/").first().click();
+    await expect.poll(() => bench.activeTab()).toBe("failure.ts");
     await bench.command("Longsight: Export Summaries as Markdown");
-    await bench.picture("save-dialog");
-    await bench.acceptSaveDialog();
+    await bench.acceptSaveDialog(() => bench.picture("save-dialog"));
     const exported = path.join(folder, "sample-summary.md");
     await expect.poll(() => existsSync(exported)).toBe(true);
     await expect.poll(() => readFileSync(exported, "utf8")).toMatch(/^# [\s\S]*connect-or-spawn\.ts/);
@@ -167,12 +198,28 @@ describe("a person", { timeout: 180_000 }, () => {
     await bench.picture("explained");
   });
 
+  it("copies an answer and exports the conversation", async () => {
+    await ask.lastTurn().hover();
+    await ask.lastTurn().getByRole("button", { name: "Copy as Markdown" }).click();
+    await expect
+      .poll(() => bench.page.evaluate(() => navigator.clipboard.readText()))
+      .toMatch(/^## what does closeServer do\?[^]*\[socket\/listen\.ts:\d+\]/);
+    await bench.command("Longsight: Export Conversation as Markdown");
+    await bench.acceptSaveDialog();
+    const exported = path.join(folder, "sample-questions.md");
+    await expect
+      .poll(() => existsSync(exported) && readFileSync(exported, "utf8"))
+      .toMatch(/^# Questions about sample/);
+    await expect.poll(() => bench.activeTab()).toBe("sample-questions.md");
+    await bench.picture("conversation");
+  });
+
   it("shares one daemon and one reading with a second window", async () => {
     const second = await Workbench.open(browser, server.port, folder, "second-window");
     const other = await AskPage.show(second);
     const { figures } = await other.ask("where is dial defined?");
     expect(reusedTokens(figures)).toBeGreaterThan(5000);
-    const status = daemonStatus();
+    const status = server.daemonStatus();
     expect(status.sessions).toHaveLength(1);
     expect(status.connections).toBeGreaterThanOrEqual(2);
     await second.picture("asked");
@@ -180,14 +227,28 @@ describe("a person", { timeout: 180_000 }, () => {
   });
 
   it("restarts the daemon and reads the log", async () => {
-    const { pid } = daemonStatus();
+    const { pid } = server.daemonStatus();
     await bench.command("Longsight: Restart Daemon");
-    await expect.poll(() => daemonStatus().pid, { timeout: 30_000 }).not.toBe(pid);
+    await expect.poll(() => server.daemonStatus().pid, { timeout: 30_000 }).not.toBe(pid);
     await bench.command("Longsight: Show Log");
     await expect
-      .poll(() => bench.page.locator(".output-view-content, .part.panel .view-lines").first().innerText())
-      .toContain("starting");
+      .poll(() => bench.outputText())
+      .toMatch(/the daemon was stopped[^]*starting .*[^]*connected to the daemon: version [\d.]+, process \d+/);
+    expect(await bench.outputText()).not.toContain("[error]");
     await bench.picture("log");
     expect((await ask.ask("where is dial defined?")).badges).toContain("checked");
+  });
+
+  it("reloads the window and finds the conversation where it was", async () => {
+    const turns = await ask.frame.locator(".turn h3").allInnerTexts();
+    await bench.reload();
+    ask = await AskPage.show(bench);
+    await expect.poll(() => ask.frame.locator(".turn h3").allInnerTexts()).toEqual(turns);
+    await ask.frame.locator("button.place").last().click();
+    await expect.poll(() => bench.activeTab()).toBe("dial.ts");
+    await bench.picture("reloaded");
+    await bench.command("Longsight: New Conversation");
+    await ask.frame.getByText("where is … defined?").waitFor();
+    await bench.picture("new-conversation");
   });
 });

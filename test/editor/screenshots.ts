@@ -45,7 +45,10 @@ describe.each(Object.entries(themes))("in the %s theme", (kind, theme) => {
       await ask.ask("what does listenOnce do?");
       await ask.ask("where is ensureRuntimeDir defined?");
       await ask.frame.locator("button.place").last().click();
+      // The conversation with its questions in sight.
+      await bench.page.locator('.pane-header[aria-label^="Context"]').click();
       await take("ask");
+      await bench.page.locator('.pane-header[aria-label^="Context"]').click();
       await bench.command("Longsight: Show Context Map");
       await bench.webview(".map .box");
       await take("context");

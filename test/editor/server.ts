@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import type { StatusResult } from "../../daemon/protocol/status.ts";
 
 export interface EditorServer {
   readonly port: number;
@@ -11,6 +12,8 @@ export interface EditorServer {
   readonly folder: string;
   /** Of the daemon that this editor starts. */
   readonly env: Readonly<Record<string, string>>;
+  /** What the command-line client of the same version says of that daemon. */
+  daemonStatus(): StatusResult;
   stop(): Promise<void>;
 }
 
@@ -20,6 +23,8 @@ export interface ServerOptions {
   /** Whether the editor asks if a folder is to be trusted. */
   readonly trust?: boolean;
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** Of the machine: models and programs can be named there only. */
+  readonly machine?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -37,13 +42,15 @@ const quietSettings = {
   "workbench.secondarySideBar.defaultVisibility": "hidden",
 };
 
-export async function startServer({ vsix, trust, settings, env }: ServerOptions): Promise<EditorServer> {
+export async function startServer({ vsix, trust, settings, machine, env }: ServerOptions): Promise<EditorServer> {
   const { node, server } = setup();
   const folder = mkdtempSync(path.join(tmpdir(), "ls-editor-"));
   const data = path.join(folder, "data");
   const extensions = path.join(folder, "extensions");
   mkdirSync(path.join(data, "data/User"), { recursive: true });
   writeFileSync(path.join(data, "data/User/settings.json"), JSON.stringify({ ...quietSettings, ...settings }));
+  mkdirSync(path.join(data, "data/Machine"));
+  writeFileSync(path.join(data, "data/Machine/settings.json"), JSON.stringify(machine ?? {}));
   const daemonEnv = {
     LONGSIGHT_RUNTIME_DIR: path.join(folder, "run"),
     LONGSIGHT_CACHE_DIR: path.join(folder, "cache"),
@@ -62,20 +69,25 @@ export async function startServer({ vsix, trust, settings, env }: ServerOptions)
     port,
     folder,
     env: daemonEnv,
+    daemonStatus: () => JSON.parse(runProgram(["status", "--json"], daemonEnv)) as StatusResult,
     stop: async () => {
       const ended = new Promise((resolve) => child.once("exit", resolve));
       child.kill();
       await ended;
-      stopDaemon(daemonEnv);
+      runProgram(["stop"], daemonEnv); // it outlives the editor, as it should; not the test
       rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
     },
   };
 }
 
-/** The daemon outlives the editor, as it should; not the test. */
-function stopDaemon(env: Readonly<Record<string, string>>): void {
+/** The command-line client; its output. */
+function runProgram(args: readonly string[], env: Readonly<Record<string, string>>): string {
   const program = path.join(repositoryRoot, "dist/longsight.js");
-  execFileSync(process.execPath, [program, "stop"], { env: { ...process.env, ...env }, stdio: "ignore" });
+  return execFileSync(process.execPath, [program, ...args], {
+    env: { ...process.env, ...env },
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
 }
 
 export const repositoryRoot = path.join(import.meta.dirname, "../..");

@@ -34,6 +34,13 @@ export class Workbench {
     return new Workbench(page, name);
   }
 
+  /** As `Developer: Reload Window` does in the browser. */
+  async reload(): Promise<void> {
+    await this.page.reload();
+    await this.page.locator(".monaco-workbench").waitFor();
+    await this.page.locator(statusItem).waitFor();
+  }
+
   async command(title: string): Promise<void> {
     await this.#quickInput(`>${title}`, (row) => row.getByText(title, { exact: true }));
     await this.page.keyboard.press("Enter");
@@ -77,8 +84,8 @@ export class Workbench {
     }
   }
 
-  status(): Promise<string> {
-    return this.page.locator(statusItem).innerText();
+  async status(): Promise<string> {
+    return (await this.page.locator(statusItem).innerText()).trim();
   }
 
   /** Rows of the tree view with this title, as text. */
@@ -118,15 +125,21 @@ export class Workbench {
     await this.page.locator(".part.editor .monaco-editor .view-lines").first().click();
   }
 
+  /** Of the output panel, as far as it is in sight. */
+  async outputText(): Promise<string> {
+    return linesOf(this.page.locator(".part.panel .view-lines").first());
+  }
+
   async goToLine(line: number): Promise<void> {
     await this.#quickInput(`:${line}`);
     await this.page.keyboard.press("Enter");
   }
 
   /** Takes the place that the editor's save dialog proposes. */
-  async acceptSaveDialog(): Promise<void> {
+  async acceptSaveDialog(look?: () => Promise<void>): Promise<void> {
     const dialog = this.page.locator(".quick-input-widget");
-    await dialog.getByText("Export as Markdown").waitFor();
+    await dialog.getByText("Export as Markdown", { exact: true }).waitFor();
+    await look?.();
     await dialog
       .getByRole("button", { name: /^(Save|OK)$/ })
       .first()
@@ -137,4 +150,15 @@ export class Workbench {
     const number = (++this.#shots).toString().padStart(2, "0");
     await this.page.screenshot({ path: path.join(picturesFolder, `${this.#name}-${number}-${what}.png`) });
   }
+}
+
+/** What an editor shows, from top to bottom: its elements are in no order. */
+async function linesOf(lines: Locator): Promise<string> {
+  const shown = await lines
+    .locator(".view-line")
+    .evaluateAll((elements) =>
+      elements.map((line) => ({ top: line.getBoundingClientRect().top, text: line.textContent })),
+    );
+  const ordered = shown.sort((a, b) => a.top - b.top).map(({ text }) => text);
+  return ordered.join("\n").replaceAll("\u00a0", " ");
 }
