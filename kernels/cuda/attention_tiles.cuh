@@ -76,7 +76,7 @@ struct TileShape {
 enum class TileForm {
   kBf16,     // two stages of K and V
   kWidened,  // e4m3: two stages as they are stored, one of K and V in bf16, 64 and 64 scales
-  kNarrow,   // e4m3: four stages as they are stored, in swizzled rows, and their scales
+  kNarrow,   // e4m3: two stages as they are stored, in swizzled rows, and their scales
 };
 
 template <int HeadSize, TileForm Form>
@@ -114,7 +114,7 @@ struct TileMemory<HeadSize, TileForm::kWidened> {
 
 template <int HeadSize>
 struct TileMemory<HeadSize, TileForm::kNarrow> {
-  static constexpr int kStages = 4;
+  static constexpr int kStages = 2;
   static constexpr int kStageElements = kTileKeys * HeadSize;
   static constexpr int kScales = kStages * kAttentionThreads * static_cast<int>(sizeof(float));
   static constexpr int kBytes = kScales + 2 * kStages * kStageElements;
