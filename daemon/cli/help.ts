@@ -53,7 +53,7 @@ Options of ask:
 
 Options of summarize:
   --markdown        print one Markdown document
-  --again           ask everything anew, also what was summarised before
+  --again           ask everything anew, also what was summarized before
 
   -h, --help        this text
   -V, --version     the version

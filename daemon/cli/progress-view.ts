@@ -93,7 +93,7 @@ function phaseText(record: ProgressRecord): string {
       return "Answering ...";
     case "summarizing": {
       const eta = record.etaMs === null ? "" : `, ${duration(record.etaMs)} left`;
-      return `Summarised ${count(record.processedTokens)} of ${count(record.totalTokens)} files${eta}`;
+      return `Summarized ${count(record.processedTokens)} of ${count(record.totalTokens)} files${eta}`;
     }
     case "prefilling": {
       const percent = `${Math.floor(share(record) * 100).toString()} %`;

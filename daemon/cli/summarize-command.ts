@@ -66,6 +66,6 @@ function renderPlaces(citations: readonly Citation[]): string {
 
 function renderCoverage({ coverage, nodes, context }: SummarizeResult): string {
   const kept = nodes.filter((node) => node.kind === "file" && node.kept).length;
-  const done = `[${count(coverage.summarized)} of ${count(coverage.files)} files summarised, ${count(kept)} kept from before]\n`;
+  const done = `[${count(coverage.summarized)} of ${count(coverage.files)} files summarized, ${count(kept)} kept from before]\n`;
   return done + renderContext(context);
 }

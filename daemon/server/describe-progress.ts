@@ -20,7 +20,7 @@ export function describeProgress(record: ProgressRecord): string {
     case "answering":
       return "Answering";
     case "summarizing":
-      return `Summarised ${count(record.processedTokens)} of ${count(record.totalTokens)} files`;
+      return `Summarized ${count(record.processedTokens)} of ${count(record.totalTokens)} files`;
   }
 }
 

@@ -86,7 +86,7 @@ export const routes: ReadonlyMap<string, Handler> = new Map<string, Handler>([
     summarizeRequest.method,
     (params, call) => {
       const asked = readSummarize(params);
-      const report = call.progress(asked.workDoneToken, "Longsight: summarising");
+      const report = call.progress(asked.workDoneToken, "Longsight: summarizing");
       const { signal, documents } = call;
       const onNode = call.nodes(asked.partialResultToken);
       return call.service.summarize({ ...asked, ...resolve(asked, call) }, { signal, report, documents, onNode });

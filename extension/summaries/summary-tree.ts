@@ -17,7 +17,7 @@ export interface SummaryLeaf {
 
 export type SummaryItem = SummaryBranch | SummaryLeaf;
 
-/** Top branches: the repository alone once it is summarised, else what has come so far. */
+/** Top branches: the repository alone once it is summarized, else what has come so far. */
 export function shapeSummaries(nodes: readonly SummaryNode[]): readonly SummaryBranch[] {
   const byParent = new Map<string | null, SummaryNode[]>();
   const known = new Set(nodes.map(({ path }) => path));

@@ -86,8 +86,8 @@ describe("longsight summarize", () => {
     expect(exitCode, stderr).toBe(0);
     expect(stdout).toMatch(/^part000\.ts\n {2}This is part000\.ts\. {2}\[part000\.ts:1.*\]\n\npart001\.ts\n/);
     expect(stdout).toMatch(/\nThe repository\n {2}This is this\. {2}\[part000\.ts:1.*\]\n\n$/);
-    expect(stderr).toContain("[5 of 5 files summarised, 0 kept from before]");
-    expect(stderr).toMatch(/Summarised \d of 5 files/);
+    expect(stderr).toContain("[5 of 5 files summarized, 0 kept from before]");
+    expect(stderr).toMatch(/Summarized \d of 5 files/);
   });
 
   it("prints one JSON object or one Markdown document, of a part of the repository, with what was chosen", async () => {
@@ -99,7 +99,7 @@ describe("longsight summarize", () => {
     });
     const markdown = await longsight(["summarize", "./part002.ts", "--markdown"]);
     expect(markdown.stdout).toMatch(
-      /^# repo\n\n1 of 1 files summarised[^]*\n## part002\.ts\n\n- This is part002\.ts\. \(\[part000/,
+      /^# repo\n\n1 of 1 files summarized[^]*\n## part002\.ts\n\n- This is part002\.ts\. \(\[part000/,
     );
   });
 

@@ -11,7 +11,7 @@ export function renderMarkdown(root: string, nodes: readonly SummaryNode[], cove
   const lines = [
     `# ${escape(path.basename(root))}`,
     "",
-    `${coverage.summarized.toString()} of ${coverage.files.toString()} files summarised by Longsight. Each statement names its place; one that could not be checked says so.`,
+    `${coverage.summarized.toString()} of ${coverage.files.toString()} files summarized by Longsight. Each statement names its place; one that could not be checked says so.`,
     "",
   ];
   for (const { path: place, kind, statements } of nodes) {

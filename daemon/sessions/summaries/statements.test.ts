@@ -35,6 +35,13 @@ describe("a cited line", () => {
     expect(sentenceAt(lines, line)).toBe(text);
   });
 
+  it("that is very long is cut at the end of a word, and says so", () => {
+    const said = sentenceAt([`// ${"word ".repeat(200)}`], 1);
+    expect(said).toMatch(/^(?:word )+word…$/);
+    expect(said.length).toBeLessThanOrEqual(400);
+    expect(sentenceAt([`// ${"x".repeat(500)}`], 1)).toBe(`${"x".repeat(399)}…`);
+  });
+
   it("is a statement only where it was found, in the file itself, and says something", () => {
     const citations = [cite("a.ts", 1), cite("b.ts", 1), cite("a.ts", 3, false), cite("a.ts", 6)];
     expect(quotedStatements(answer("", citations), "a.ts", lines)).toEqual([

@@ -3,7 +3,7 @@ import { type ResolvedAnswer, toPlainText } from "../../prompt/index.ts";
 import type { Citation } from "../../protocol/ask.ts";
 import type { SummaryStatement } from "../../protocol/summarize.ts";
 
-/** Of one file or folder; a model that says more has not summarised. */
+/** Of one file or folder; a model that says more has not summarized. */
 export const maxStatements = 12;
 /** Lines of a comment that are read on, where the cited one ends within a sentence. */
 const maxCommentLines = 6;
@@ -28,7 +28,7 @@ export function quotedStatements(answer: ResolvedAnswer, path: string, text: rea
     const below = /\.mdx?$/i.test(path) ? paragraphBelow(lines, citation.line) : null;
     if (!below) return [{ text: said, citations: [citation] }];
     const opening: Citation = { path, line: below.line, verified: true, stale: citation.stale, quote: below.quote };
-    return [{ text: `${said}: ${below.text}`.slice(0, maxStatementCharacters), citations: [citation, opening] }];
+    return [{ text: shorten(`${said}: ${below.text}`), citations: [citation, opening] }];
   });
 }
 
@@ -85,7 +85,7 @@ export function writtenStatements(answer: ResolvedAnswer): SummaryStatement[] {
     }
     text = tidy(text);
     const last = statements.at(-1);
-    if (text !== "") statements.push({ text: text.slice(0, maxStatementCharacters), citations });
+    if (text !== "") statements.push({ text: shorten(text), citations });
     else last?.citations.push(...citations);
   }
   return statements.slice(0, maxStatements);
@@ -117,7 +117,15 @@ export function sentenceAt(lines: readonly string[], line: number): string {
       if (closing.test(next)) break;
     }
   }
-  return text.slice(0, maxStatementCharacters).trim();
+  return shorten(text.trim());
+}
+
+/** At a word's end, where there is one not too far back. */
+function shorten(text: string): string {
+  if (text.length <= maxStatementCharacters) return text;
+  const cut = text.slice(0, maxStatementCharacters);
+  const word = cut.lastIndexOf(" ");
+  return `${cut.slice(0, word > maxStatementCharacters / 2 ? word : -1)}…`;
 }
 
 /** C's directives begin like a comment of other languages. */
