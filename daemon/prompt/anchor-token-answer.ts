@@ -2,6 +2,7 @@ import { AnchorDecoder, type Anchor, type AnchorTokenIds } from "./anchor-tokens
 import { AnswerText } from "./answer-text.ts";
 import type { AnswerReader, ResolvedAnswer } from "./answer.ts";
 import type { CitationChecker } from "./citation-checker.ts";
+import { StreamingText } from "./streaming-text.ts";
 import type { PromptTokenizer } from "./tokenizer.ts";
 
 /** What is shown of a cited line at most. */
@@ -9,9 +10,13 @@ const maxLineCharacters = 240;
 export const absentText = "Not found: nothing in the context defines what the question names.";
 const emptyText = "The model gave no answer that can be read.";
 
-interface Group {
-  readonly anchor: Anchor;
-  readonly quoteIds: number[];
+/** What stands between two special tokens: behind an anchor a quote, else text that no anchor precedes. */
+interface Run {
+  readonly anchor: Anchor | null;
+  readonly stream: StreamingText;
+  /** Of a quote all, else what was not handed on yet. */
+  text: string;
+  isShown: boolean;
 }
 
 export interface AnchorTokenAnswerOptions {
@@ -24,15 +29,14 @@ export interface AnchorTokenAnswerOptions {
 
 /**
  * Answers of dialect `anchor-tokens`: groups of an anchor and the quoted line, each shown as `path:line  text of the line`;
- * or the token for "absent". A group can be shown when its quote is complete, since only the quote tells the line.
+ * or the token for "absent". A group can be shown when its quote is complete, since only the quote tells the line; text that no
+ * anchor precedes is shown as it comes.
  */
 export class AnchorTokenAnswer implements AnswerReader {
   readonly #options: AnchorTokenAnswerOptions;
   readonly #decoder: AnchorDecoder;
   readonly #answer: AnswerText;
-  #group: Group | null = null;
-  /** Text that no anchor precedes. */
-  #looseIds: number[] = [];
+  #run: Run;
   #absent = false;
   #parts = 0;
 
@@ -40,6 +44,7 @@ export class AnchorTokenAnswer implements AnswerReader {
     this.#options = options;
     this.#decoder = new AnchorDecoder(options.anchors);
     this.#answer = new AnswerText(options.onText);
+    this.#run = this.#newRun(null);
   }
 
   push(tokenId: number): void {
@@ -47,44 +52,70 @@ export class AnchorTokenAnswer implements AnswerReader {
     const anchor = this.#decoder.push(tokenId);
     if (anchor === "partial") return;
     if (anchor !== null) {
-      this.#closeGroup();
-      this.#group = { anchor, quoteIds: [] };
+      this.#closeRun(anchor);
     } else if (tokenId === anchors.absent) {
-      this.#closeGroup();
+      this.#closeRun(null);
       this.#absent = true;
     } else if (tokenizer.isSpecial(tokenId)) {
-      this.#closeGroup();
+      this.#closeRun(null);
     } else {
-      (this.#group?.quoteIds ?? this.#looseIds).push(tokenId);
+      this.#run.text += this.#run.stream.push(tokenId);
+      this.#showRun();
     }
   }
 
   async finish(): Promise<ResolvedAnswer> {
-    this.#closeGroup();
+    this.#closeRun(null);
     // A model that cites and says "absent" has found something.
     const absent = this.#absent && this.#parts === 0;
     if (this.#parts === 0) this.#answer.add(absent ? absentText : emptyText);
     return { ...(await this.#answer.finish()), absent };
   }
 
-  #closeGroup(): void {
-    const loose = this.#options.tokenizer.decode(this.#looseIds).trim();
-    this.#looseIds = [];
-    if (loose !== "") this.#addPart(async () => Promise.resolve(loose));
-    const group = this.#group;
-    this.#group = null;
-    if (group !== null) this.#addPart(() => this.#describe(group));
+  #newRun(anchor: Anchor | null): Run {
+    return { anchor, stream: new StreamingText(this.#options.tokenizer), text: "", isShown: false };
   }
 
-  #addPart(part: () => Promise<string>): void {
-    const separator = this.#parts === 0 ? "" : "\n";
+  /** Shows what is left of a run; the next one begins with `anchor`. */
+  #closeRun(anchor: Anchor | null): void {
+    const run = this.#run;
+    run.text += run.stream.flush();
+    this.#showRun();
+    if (run.anchor !== null && !run.isShown) this.#showQuote(run.anchor, run);
+    this.#run = this.#newRun(anchor);
+  }
+
+  #showRun(): void {
+    const run = this.#run;
+    if (run.anchor !== null) {
+      // The model quotes one line; what it adds after a line end is not looked at.
+      if (!run.isShown && /\S.*\n/.test(run.text)) this.#showQuote(run.anchor, run);
+      return;
+    }
+    // Spaces wait for what follows them: a run begins and ends without.
+    const text = run.isShown ? run.text.trimEnd() : run.text.trim();
+    if (text === "") return;
+    run.text = run.text.slice(run.text.trimEnd().length);
+    const separator = run.isShown ? "" : this.#separator();
+    run.isShown = true;
+    this.#answer.add(separator + text);
+  }
+
+  #showQuote(anchor: Anchor, run: Run): void {
+    run.isShown = true;
+    const separator = this.#separator();
+    const quote = run.text.trim().split("\n", 1)[0] ?? "";
+    this.#answer.add(async () => separator + (await this.#describe(anchor, quote)));
+  }
+
+  /** Of one more part from those before it. */
+  #separator(): string {
     this.#parts += 1;
-    this.#answer.add(async () => separator + (await part()));
+    return this.#parts === 1 ? "" : "\n";
   }
 
-  async #describe({ anchor, quoteIds }: Group): Promise<string> {
-    const { tokenizer, checker, blockLines } = this.#options;
-    const quote = firstLine(tokenizer.decode(quoteIds));
+  async #describe(anchor: Anchor, quote: string): Promise<string> {
+    const { checker, blockLines } = this.#options;
     const file = checker.fileById(anchor.fileId);
     const first = anchor.block * blockLines + 1;
     if (file === undefined || first > file.lineCount)
@@ -100,9 +131,4 @@ export class AnchorTokenAnswer implements AnswerReader {
     const note = marks.length > 0 ? `  (${marks.join(", ")})` : "";
     return `${citation.path}:${citation.line}  ${text}`.trimEnd() + note;
   }
-}
-
-/** The model quotes one line; what it adds after a line end is not looked at. */
-function firstLine(quote: string): string {
-  return quote.trim().split("\n", 1)[0] ?? "";
 }

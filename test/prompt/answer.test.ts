@@ -205,3 +205,24 @@ test("without a quote, the asked name in the cited block is what is checked", as
   expect(answer.text).toBe("See src/first.ts:3 and src/second.ts:9.");
   expect(answer.citations.map(({ verified }) => verified)).toEqual([true, false]);
 });
+
+test("text that no anchor precedes comes as it is written; a quote once its line is complete", async () => {
+  const prepared = await prepare();
+  const pieces: string[] = [];
+  const reader = openAnswer({ ...prepared, question: "q", onText: (text) => pieces.push(text) });
+  const push = async (text: string): Promise<void> => {
+    for (const id of (await prepared.model.tokenizer.encodeContents([text]))[0] ?? []) reader.push(id);
+  };
+  await push("one two ");
+  await expect.poll(() => pieces.join("")).toBe("one two");
+  await push("three");
+  await expect.poll(() => pieces.join("")).toBe("one two three");
+  if (prepared.model.anchors === null) throw new Error("no anchors");
+  for (const id of encodeAnchor(prepared.model.anchors, { fileId: 0, block: 0 })) reader.push(id);
+  await push("export function findAnchor(id: number): Anchor {\n");
+  const shown = "one two three\nsrc/first.ts:3  export function findAnchor(id: number): Anchor {";
+  await expect.poll(() => pieces.join("")).toBe(shown);
+  await push("what follows the line");
+  expect((await reader.finish()).text).toBe(shown);
+  rmSync(prepared.root, { recursive: true });
+});
