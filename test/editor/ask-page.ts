@@ -33,9 +33,11 @@ export class AskPage {
   /** Types it and presses Enter; does not wait. */
   async send(question: string): Promise<void> {
     const input = this.frame.locator("textarea");
+    // The same question may have been asked before: its turn is not this one's.
+    const before = await this.frame.locator(".turn").count();
     await input.fill(question);
     await input.press("Enter");
-    await this.lastTurn().getByText(question, { exact: true }).waitFor();
+    await this.frame.locator(".turn").nth(before).getByText(question, { exact: true }).waitFor();
   }
 
   async ask(question: string): Promise<ShownAnswer> {
