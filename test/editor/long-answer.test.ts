@@ -15,7 +15,7 @@ let ask: AskPage;
 
 beforeAll(async () => {
   // Long enough to be stopped at leisure, short enough for one answer to be waited for.
-  const machine = { "longsight.model": model, "longsight.answerTokens": 4000 };
+  const machine = { "longsight.model": model, "longsight.answerTokens": 2500 };
   server = await startServer({ vsix: linuxPackage, machine });
   browser = await launchBrowser();
   bench = await Workbench.open(browser, server.port, sampleRepository(), "long-answer");
