@@ -17,24 +17,12 @@ namespace {
 const std::atomic<bool> kNever{false};
 const ForwardProgress kSilent = [](int64_t) {};
 
-const reference::Config kConfig{.hidden = 64,
-                                .heads = 4,
-                                .kv_heads = 2,
-                                .head_size = 16,
-                                .intermediate = 128,
-                                .vocabulary = 200,
-                                .norm_epsilon = 1e-5,
-                                .rope_theta = 1e4,
-                                .layers = std::vector<reference::Config::Layer>(4)};
+const reference::Config kConfig = SmallConfig(4);
 
 class EngineTest {
  public:
   EngineTest() {
-    const ModelTraits traits;
-    WriteFile(folder_.File("model.safetensors"),
-              SafetensorsBytes(MakeRandomModel(kConfig, traits).tensors));
-    WriteFile(folder_.File("config.json"),
-              "{" + ConfigFields(kConfig, traits, "LlamaForCausalLM") + "}");
+    WriteLlama(folder_, kConfig);
     engine_ = Engine::Load(folder_.path(), {.threads = 2});
     for (uint32_t i = 0; i < 300; ++i) tokens_.push_back((i * 37) % 200);
   }

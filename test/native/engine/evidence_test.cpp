@@ -14,15 +14,7 @@ namespace {
 const std::atomic<bool> kNever{false};
 const ForwardProgress kSilent = [](int64_t) {};
 
-const reference::Config kConfig{.hidden = 64,
-                                .heads = 4,
-                                .kv_heads = 2,
-                                .head_size = 16,
-                                .intermediate = 128,
-                                .vocabulary = 200,
-                                .norm_epsilon = 1e-5,
-                                .rope_theta = 1e4,
-                                .layers = std::vector<reference::Config::Layer>(4)};
+const reference::Config kConfig = SmallConfig(4);
 
 bool Near(double a, double b, double tolerance) { return std::fabs(a - b) <= tolerance; }
 

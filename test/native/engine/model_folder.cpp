@@ -169,4 +169,24 @@ std::string ConfigFields(const reference::Config& config, const ModelTraits& tra
          "\"tie_word_embeddings\": " + Bool(traits.tied);
 }
 
+reference::Config SmallConfig(size_t layers) {
+  return {.hidden = 64,
+          .heads = 4,
+          .kv_heads = 2,
+          .head_size = 16,
+          .intermediate = 128,
+          .vocabulary = 200,
+          .norm_epsilon = 1e-5,
+          .rope_theta = 1e4,
+          .layers = std::vector<reference::Config::Layer>(layers)};
+}
+
+void WriteLlama(const TemporaryFolder& folder, const reference::Config& config) {
+  const ModelTraits traits;
+  WriteFile(folder.File("model.safetensors"),
+            SafetensorsBytes(MakeRandomModel(config, traits).tensors));
+  WriteFile(folder.File("config.json"),
+            "{" + ConfigFields(config, traits, "LlamaForCausalLM") + "}");
+}
+
 }  // namespace longsight::test

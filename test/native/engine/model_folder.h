@@ -62,4 +62,9 @@ RandomModel MakeRandomModel(const reference::Config& config, const ModelTraits& 
 std::string ConfigFields(const reference::Config& config, const ModelTraits& traits,
                          const std::string& architecture);
 
+// A shape for tests to which the engine is what matters, not the model.
+reference::Config SmallConfig(size_t layers);
+// A Llama of `config` with default traits.
+void WriteLlama(const TemporaryFolder& folder, const reference::Config& config);
+
 }  // namespace longsight::test

@@ -15,15 +15,7 @@ namespace {
 const ForwardProgress kSilent = [](int64_t) {};
 constexpr int64_t kLayers = 4;
 
-const reference::Config kConfig{.hidden = 64,
-                                .heads = 4,
-                                .kv_heads = 2,
-                                .head_size = 16,
-                                .intermediate = 128,
-                                .vocabulary = 200,
-                                .norm_epsilon = 1e-5,
-                                .rope_theta = 1e4,
-                                .layers = std::vector<reference::Config::Layer>(kLayers)};
+const reference::Config kConfig = SmallConfig(kLayers);
 // For every head of every layer.
 const char* const kNarrow = R"({"0": ["stream_llm", 1, 64, 1], "1": ["stream_llm", 1, 64, 1],
                                "2": ["stream_llm", 1, 64, 1], "3": ["stream_llm", 1, 64, 1]})";
@@ -76,11 +68,7 @@ class WatchedBackend final : public ForwardingBackend {
 class PacingTest {
  public:
   PacingTest() {
-    const ModelTraits traits;
-    WriteFile(folder_.File("model.safetensors"),
-              SafetensorsBytes(MakeRandomModel(kConfig, traits).tensors));
-    WriteFile(folder_.File("config.json"),
-              "{" + ConfigFields(kConfig, traits, "LlamaForCausalLM") + "}");
+    WriteLlama(folder_, kConfig);
     engine_ = std::make_unique<Engine>(LoadModel(folder_.path()),
                                        std::make_unique<WatchedBackend>(calls_), Precision::kF32);
     for (uint32_t i = 0; i < 1200; ++i) tokens_.push_back(i * 37 % 200);

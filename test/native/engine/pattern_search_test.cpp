@@ -194,15 +194,7 @@ void BudgetsAreFilled() {
   CHECK(choose({}) == choose({tokens / 16, false}));
 }
 
-const reference::Config kConfig{.hidden = 64,
-                                .heads = 4,
-                                .kv_heads = 2,
-                                .head_size = 16,
-                                .intermediate = 128,
-                                .vocabulary = 200,
-                                .norm_epsilon = 1e-5,
-                                .rope_theta = 1e4,
-                                .layers = std::vector<reference::Config::Layer>(3)};
+const reference::Config kConfig = SmallConfig(3);
 
 void EngineTriesPatterns() {
   const ModelTraits traits;

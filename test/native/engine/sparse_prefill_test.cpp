@@ -19,24 +19,12 @@ const std::atomic<bool> kNever{false};
 const ForwardProgress kSilent = [](int64_t) {};
 constexpr int64_t kTokens = 3000;
 
-const reference::Config kConfig{.hidden = 64,
-                                .heads = 4,
-                                .kv_heads = 2,
-                                .head_size = 16,
-                                .intermediate = 128,
-                                .vocabulary = 200,
-                                .norm_epsilon = 1e-5,
-                                .rope_theta = 1e4,
-                                .layers = std::vector<reference::Config::Layer>(3)};
+const reference::Config kConfig = SmallConfig(3);
 
 class SparsePrefillTest {
  public:
   SparsePrefillTest() {
-    const ModelTraits traits;
-    WriteFile(folder_.File("model.safetensors"),
-              SafetensorsBytes(MakeRandomModel(kConfig, traits).tensors));
-    WriteFile(folder_.File("config.json"),
-              "{" + ConfigFields(kConfig, traits, "LlamaForCausalLM") + "}");
+    WriteLlama(folder_, kConfig);
     engine_ = Engine::Load(folder_.path(), {.threads = 2, .precision = Precision::kF32});
     for (uint32_t i = 0; i < kTokens; ++i) tokens_.push_back((i * i * 37 + i) % 200);
   }
