@@ -1,143 +1,207 @@
-// AttentionDecode: split-KV attention on mma.sync. A block takes 16 or 64 stacked rows (row-major:
-// all query heads of a token, then the next token) of one KV head and a share of the key tiles.
-// With 16 rows the four warps share out a tile's keys and merge at the end; with 64 each warp has
-// 16 rows of its own.
+// AttentionDecode: split-KV attention on mma.sync. A block takes a KV head's stacked rows
+// (row-major: all query heads of a token, then the next token) and a share of the key tiles. Up to
+// 16 rows: its warps share out a tile's keys, each at its own pace, and merge at the end
+// (attention_few.cuh). More: 64 of them, each warp 16 of its own, over tiles that all warps have
+// brought (attention_rows.cuh).
 #include <algorithm>
 
+#include "cuda/attention_few.cuh"
 #include "cuda/attention_merge.h"
-#include "cuda/attention_narrow.cuh"
 #include "cuda/launch.h"
 
 namespace longsight::cuda {
 namespace {
 
-// Few rows are over sooner than their keys could be widened in shared memory.
-template <int HeadSize, int RowWarps, bool Fp8>
-constexpr TileForm kFormOf =
-    !Fp8                                                   ? TileForm::kBf16
-    : RowWarps == 1 && (HeadSize == 64 || HeadSize == 128) ? TileForm::kNarrow
-                                                           : TileForm::kWidened;
+// What a block of `rows` stacked rows is to do.
+struct BlockTask {
+  int kv_head;
+  int64_t split, first_row;
+  int64_t first_position;  // of the call's first token
+  int64_t head_offset;     // of the KV head, in elements of a cached token
+  Sight sight;
+  TileWalk walk;
 
-template <int HeadSize, int RowWarps, bool Fp8>
-__global__ void __launch_bounds__(kAttentionThreads)
-    DecodeKernel(const __grid_constant__ DecodeArgs a) {
-  constexpr int kKeyWarps = 4 / RowWarps;
-  constexpr int kKeys = kTileKeys / kKeyWarps;  // of a tile, for one warp
-  constexpr int kRows = 16 * RowWarps;
-  extern __shared__ __align__(16) unsigned char memory[];
-  constexpr TileForm kForm = kFormOf<HeadSize, RowWarps, Fp8>;
-  constexpr bool kNarrow = kForm == TileForm::kNarrow;
-  using Memory = TileMemory<HeadSize, kForm>;
-  const int warp = threadIdx.x / 32;
-  const int kv_head = static_cast<int>(blockIdx.x % a.kv_heads);
-  // The last rows see most: they start first.
-  const int64_t row_tile = a.row_tiles - 1 - blockIdx.x / a.kv_heads % a.row_tiles;
-  const int64_t split = blockIdx.x / a.kv_heads / a.row_tiles;
-  const int64_t block_row = row_tile * kRows;
-  const int64_t first_row = block_row + (RowWarps > 1 ? 16 * warp : 0);
-  const int first_key = RowWarps > 1 ? 0 : kKeys * warp;
-
-  const int64_t last = TokenOf(a, block_row + kRows - 1);
-  const int64_t first_position = a.first_position + StepOf(a.step);
-  const Sight sight = {first_position + TokenOf(a, block_row),
-                       first_position + (last < a.rows ? last : a.rows - 1), a.window};
-  const int64_t all = a.table.first_tile[a.table.count];
-  TileWalk walk = {static_cast<int>(all * split / a.splits),
-                   static_cast<int>(all * (split + 1) / a.splits), 0};
-
-  const int64_t head_offset = kv_head * a.kv_head_stride;
-
-  uint32_t q[HeadSize / 16][4];
-  if constexpr (kNarrow) {
-    LoadNarrowQuery<HeadSize>(a, kv_head, first_row, q);
-  } else {
-    LoadQuery<HeadSize>(a, kv_head, first_row, q);
+  __device__ BlockTask(const DecodeArgs& a, int rows) {
+    kv_head = static_cast<int>(blockIdx.x % a.kv_heads);
+    // The last rows see most: they start first.
+    const int64_t row_tile = a.row_tiles - 1 - blockIdx.x / a.kv_heads % a.row_tiles;
+    split = blockIdx.x / a.kv_heads / a.row_tiles;
+    first_row = row_tile * rows;
+    first_position = a.first_position + StepOf(a.step);
+    head_offset = kv_head * a.kv_head_stride;
+    const int64_t last = TokenOf(a, first_row + rows - 1);
+    sight = {first_position + TokenOf(a, first_row),
+             first_position + (last < a.rows ? last : a.rows - 1), a.window};
+    const int64_t all = a.table.first_tile[a.table.count];
+    walk = {static_cast<int>(all * split / a.splits),
+            static_cast<int>(all * (split + 1) / a.splits), 0};
   }
-  WarpRows<HeadSize> rows = {};
-  rows.most[0] = rows.most[1] = -INFINITY;
 
-  float unit = kNarrow ? 1e-30f : 1.0f;
-  constexpr int kStages = Memory::kStages;
-  // Of one key or value of the tile that was asked for last, when they have any.
-  float scale = 0;
+  // Every row sees every key of the tile.
+  __device__ bool SeesAll(const KeyTile& tile, int64_t position) const {
+    return tile.keys == kTileKeys && position + kTileKeys - 1 <= sight.first_row &&
+           position > sight.too_old_for_some();
+  }
+};
+
+// Blocks on a multiprocessor, at least: of bf16 fewer fit its shared memory.
+template <bool Fp8, int Tiles>
+constexpr int kFewBlocks = Fp8 && Tiles == 1 ? 4 : 2;
+
+template <int HeadSize, bool Fp8, int Tiles>
+__global__ void __launch_bounds__(kAttentionThreads, kFewBlocks<Fp8, Tiles>)
+    FewRowsKernel(const __grid_constant__ DecodeArgs a) {
+  using Shape = FewShape<HeadSize, Fp8>;
+  constexpr int kStages = Shape::kStages;
+  extern __shared__ __align__(16) unsigned char memory[];
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+  const int first_key = kFewKeys * warp;
+  BlockTask task(a, kFewColumns * Tiles);
+  const auto stage_at = [&](int stage) {
+    return memory + (stage * Shape::kWarps + warp) * Shape::kWarpBytes;
+  };
+
+  uint32_t q[Tiles][HeadSize / 16][2];
+  LoadFewQueries<HeadSize, Fp8, Tiles>(a, task.kv_head, task.first_row, q);
+  FewRows<Tiles> rows;
+#pragma unroll
+  for (int tile = 0; tile < Tiles; ++tile) {
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      rows.token[tile][i] =
+          static_cast<int>(TokenOf(a, task.first_row + kFewColumns * tile + 2 * t + i));
+      rows.most[tile][i] = -INFINITY;
+      rows.sum[tile][i] = 0;
+    }
+  }
+  float out[Tiles][HeadSize / 16][4] = {};
+  float unit = Fp8 ? 1e-30f : 1.0f;
+
   // Tiles that are asked for and not yet due, the next one first.
   KeyTile asked[kStages - 1];
   bool more = true;
   int waiting = 0;
   // Asks for the next tile; what is asked for once there is none is an empty group of copies.
   const auto load = [&](int stage, KeyTile& tile) {
-    more = more && NextTile(a.table, sight, walk, tile);
+    more = more && NextTile(a.table, task.sight, task.walk, tile);
     if (more) {
       ++waiting;
-      const CachedRun& run = a.table.runs[tile.run];
-      auto* k = Memory::Stage(memory, stage);
-      LoadTile<HeadSize, kForm>(k, k + Memory::kStageElements, run, tile, head_offset,
-                                a.kv_row_stride, a.head_size);
-      if constexpr (Fp8) scale = LoadScale(run, tile, kv_head, a.kv_heads);
+      LoadFew<HeadSize, Fp8>(stage_at(stage), a, tile, first_key, task.head_offset);
+      if constexpr (Fp8) {
+        LoadFewScales(stage_at(stage) + Shape::kScalesAt, a, tile, first_key, task.kv_head);
+      }
     }
     CommitCopies();
   };
-  // A tile's scales go where they are read once the next tile is asked for: by then they are here.
-  const auto store_scale = [&](int stage) {
-    if constexpr (Fp8) Memory::Scales(memory, stage)[threadIdx.x] = scale;
-  };
 #pragma unroll
-  for (int stage = 0; stage < kStages - 1; ++stage) {
-    if (stage > 0) store_scale(stage - 1);
-    load(stage, asked[stage]);
-  }
-  for (int stage = 0; waiting > 0; stage = (stage + 1) % kStages, --waiting) {
+  for (int stage = 0; stage < kStages - 1; ++stage) load(stage, asked[stage]);
+  const int high = ScaleHalf(a, g, task.kv_head);
+  for (int stage = 0; waiting > 0; stage = stage + 1 < kStages ? stage + 1 : 0, --waiting) {
     const KeyTile tile = asked[0];
 #pragma unroll
     for (int i = 0; i < kStages - 2; ++i) asked[i] = asked[i + 1];
-    store_scale((stage + kStages - 2) % kStages);
-    load((stage + kStages - 1) % kStages, asked[kStages - 2]);
+    __syncwarp();  // all lanes have read the stage before
+    load(stage > 0 ? stage - 1 : kStages - 1, asked[kStages - 2]);
     WaitForCopies<kStages - 1>();
+    __syncwarp();  // what all lanes asked for is here
+    const uint8_t* const here = stage_at(stage);
+    float scores[Tiles][4];
+    FewScores<HeadSize, Fp8, Tiles>(q, here, scores);
+    float of_values[2];
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      float of_key = a.scale_log2;
+      if constexpr (Fp8) {
+        const uint8_t* const scales = here + Shape::kScalesAt;
+        of_key *= FewScale(scales, g + 8 * half, high);
+        of_values[half] = FewScale(scales, kFewKeys + g + 8 * half, high);
+      }
+#pragma unroll
+      for (int n = 0; n < Tiles; ++n) {
+        scores[n][2 * half] *= of_key;
+        scores[n][2 * half + 1] *= of_key;
+      }
+    }
+    if (!task.SeesAll(tile, tile.position(a.table))) {
+      MaskFew<Tiles>(a, rows, tile, task.first_position, first_key, scores);
+    }
+    SoftenFew<HeadSize, Tiles>(rows, out, scores);
+    if constexpr (Fp8) {
+      RaiseUnit<HeadSize, Tiles>(of_values, unit, out);
+      const float share = 1 / unit;
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        const float of_value = of_values[half] * share;
+#pragma unroll
+        for (int n = 0; n < Tiles; ++n) {
+          scores[n][2 * half] *= of_value;
+          scores[n][2 * half + 1] *= of_value;
+        }
+      }
+    }
+    AddFewValues<HeadSize, Fp8, Tiles>(scores, here, out);
+  }
+  WaitForCopies<0>();
+  __syncthreads();
+  MergeFew<HeadSize, Tiles>(a, task.kv_head, task.split, task.first_row, rows, out, unit,
+                            reinterpret_cast<float*>(memory));
+}
+
+constexpr int kManyRows = 64;  // of a block
+
+template <int HeadSize, bool Fp8>
+__global__ void __launch_bounds__(kAttentionThreads)
+    ManyRowsKernel(const __grid_constant__ DecodeArgs a) {
+  extern __shared__ __align__(16) unsigned char memory[];
+  using Memory = TileMemory<HeadSize, Fp8>;
+  BlockTask task(a, kManyRows);
+  const int64_t first_row = task.first_row + 16 * (threadIdx.x / 32);
+  uint32_t q[HeadSize / 16][4];
+  LoadQuery<HeadSize>(a, task.kv_head, first_row, q);
+  WarpRows<HeadSize> rows = {};
+  rows.most[0] = rows.most[1] = -INFINITY;
+
+  const auto load = [&](int stage, KeyTile& tile, float& scale) {
+    const bool more = NextTile(a.table, task.sight, task.walk, tile);
+    if (more) {
+      const CachedRun& run = a.table.runs[tile.run];
+      auto* k = Memory::Stage(memory, stage);
+      LoadTile<HeadSize>(k, k + Memory::kStageElements, run, tile, task.head_offset,
+                         a.kv_row_stride, a.head_size);
+      if constexpr (Fp8) scale = LoadScale(run, tile, task.kv_head, a.kv_heads);
+    }
+    CommitCopies();
+    return more;
+  };
+  KeyTile tile, next;
+  float scale = 0, next_scale = 0;  // of one key or value
+  bool here = load(0, tile, scale);
+  for (int stage = 0; here; stage ^= 1) {
+    const bool more = load(stage ^ 1, next, next_scale);
+    if constexpr (Fp8) Memory::Scales(memory)[threadIdx.x] = scale;
+    WaitForCopies<1>();
     __syncthreads();
-    if constexpr (kForm == TileForm::kWidened) {
+    if constexpr (Fp8) {
       const uint8_t* narrow = Memory::Stage(memory, stage);
       WidenTile<HeadSize>(narrow, Memory::Keys(memory, stage));
       WidenTile<HeadSize>(narrow + Memory::kStageElements, Memory::Values(memory, stage));
       __syncthreads();
     }
-    float scores[kKeys / 8][4];
-    const auto* const tile_k = Memory::Stage(memory, stage);
-    if constexpr (kNarrow) {
-      NarrowScores<HeadSize, kKeys>(q, tile_k, first_key, scores);
-    } else {
-      Scores<HeadSize, kKeys>(q, Memory::Keys(memory, stage), first_key, scores);
+    TileScores scores;
+    Scores<HeadSize>(q, Memory::Keys(memory, stage), scores);
+    if constexpr (Fp8) ScaleColumns(Memory::Scales(memory), scores);
+    if (!task.SeesAll(tile, tile.position(a.table))) {
+      Mask(a, tile, task.first_position, first_row, scores);
     }
-    if constexpr (Fp8) ScaleColumns<kKeys>(Memory::Scales(memory, stage) + first_key, scores);
-    const int64_t position = tile.position(a.table);
-    const bool whole = tile.keys == kTileKeys && position + kTileKeys - 1 <= sight.first_row &&
-                       position > sight.too_old_for_some();
-    if (!whole) Mask<kKeys>(a, tile, first_position, first_row, first_key, scores);
-    Soften<HeadSize, kKeys>(a, rows, scores);
-    if constexpr (kNarrow) {
-      const float* const scales = Memory::Scales(memory, stage) + kTileKeys + first_key;
-      RaiseUnit<HeadSize, kKeys>(scales, unit, rows);
-      ScaleColumns<kKeys>(scales, scores, 1 / unit);
-      AddNarrowValues<HeadSize, kKeys>(scores, tile_k + Memory::kStageElements, first_key, rows);
-    } else {
-      if constexpr (Fp8)
-        ScaleColumns<kKeys>(Memory::Scales(memory, stage) + kTileKeys + first_key, scores);
-      AddValues<HeadSize, kKeys>(scores, Memory::Values(memory, stage), first_key, rows);
-    }
+    Soften<HeadSize>(a, rows, scores);
+    if constexpr (Fp8) ScaleColumns(Memory::Scales(memory) + kTileKeys, scores);
+    AddValues<HeadSize>(scores, Memory::Values(memory, stage), rows);
     __syncthreads();
+    here = more;
+    tile = next;
+    scale = next_scale;
   }
-#pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    rows.sum[half] += __shfl_xor_sync(0xFFFFFFFFu, rows.sum[half], 1);
-    rows.sum[half] += __shfl_xor_sync(0xFFFFFFFFu, rows.sum[half], 2);
-  }
-  if constexpr (RowWarps > 1) {
-    WriteRows<HeadSize>(a, kv_head, split, first_row, rows);
-  } else {
-    WaitForCopies<0>();
-    __syncthreads();
-    MergeWarps<HeadSize, kNarrow>(a, kv_head, split, first_row, rows, unit,
-                                  reinterpret_cast<float*>(memory));
-  }
+  WriteRows<HeadSize>(a, task.kv_head, task.split, first_row, rows);
 }
 
 // A launch's shape, and what its instantiation needs.
@@ -147,24 +211,26 @@ struct Variant {
   int shared_bytes;
 };
 
-template <int HeadSize, int RowWarps, bool Fp8>
-Variant MakeVariant() {
-  constexpr int kTiles = TileMemory<HeadSize, kFormOf<HeadSize, RowWarps, Fp8>>::kBytes;
-  constexpr int kMerge = 4 * 16 * (HeadSize + 2) * static_cast<int>(sizeof(float));
-  return {DecodeKernel<HeadSize, RowWarps, Fp8>, 16 * RowWarps, kTiles > kMerge ? kTiles : kMerge};
+template <int HeadSize, bool Fp8, int Tiles>
+Variant FewRowsVariant() {
+  constexpr int kMerge = kFewMergeFloats<HeadSize, Tiles> * static_cast<int>(sizeof(float));
+  return {FewRowsKernel<HeadSize, Fp8, Tiles>, kFewColumns * Tiles,
+          std::max(FewShape<HeadSize, Fp8>::kBytes, kMerge)};
 }
 
-template <int RowWarps, bool Fp8>
-Variant VariantFor(int64_t head_size) {
-  if (head_size <= 32) return MakeVariant<32, RowWarps, Fp8>();
-  if (head_size <= 64) return MakeVariant<64, RowWarps, Fp8>();
-  if (head_size <= 96) return MakeVariant<96, RowWarps, Fp8>();
-  return MakeVariant<128, RowWarps, Fp8>();
+template <int HeadSize, bool Fp8>
+Variant VariantFor(int64_t rows) {
+  if (rows <= kFewColumns) return FewRowsVariant<HeadSize, Fp8, 1>();
+  if (rows <= 2 * kFewColumns) return FewRowsVariant<HeadSize, Fp8, 2>();
+  return {ManyRowsKernel<HeadSize, Fp8>, kManyRows, TileMemory<HeadSize, Fp8>::kBytes};
 }
 
 template <bool Fp8>
 Variant VariantFor(int64_t head_size, int64_t rows) {
-  return rows <= 16 ? VariantFor<1, Fp8>(head_size) : VariantFor<4, Fp8>(head_size);
+  if (head_size <= 32) return VariantFor<32, Fp8>(rows);
+  if (head_size <= 64) return VariantFor<64, Fp8>(rows);
+  if (head_size <= 96) return VariantFor<96, Fp8>(rows);
+  return VariantFor<128, Fp8>(rows);
 }
 
 void FillTable(const CachedRun* runs, int64_t count, RunTable& table) {

@@ -2,11 +2,15 @@
 
 #include "cuda/attention_merge.h"
 #include "cuda/bf16.cuh"
+#include "cuda/kernels.h"
 
 namespace longsight::cuda {
 namespace {
 
-constexpr int kThreads = 128;
+// Threads to the elements of a head, and groups of them that share out the parts.
+constexpr int kLanes = kMaxHeadSize;
+constexpr int kGroups = 4;
+constexpr int kThreads = kLanes * kGroups;
 
 // A block for each row and head.
 __global__ void __launch_bounds__(kThreads) MergeKernel(AttentionMergeParams p, int64_t stride) {
@@ -36,11 +40,19 @@ __global__ void __launch_bounds__(kThreads) MergeKernel(AttentionMergeParams p, 
   }
   __syncthreads();
   float* const first_part = p.parts + row * p.layout.head_size;
-  for (int64_t d = threadIdx.x; d < p.layout.head_size; d += kThreads) {
-    float x = 0;
-    for (int64_t i = p.first; i < p.end; ++i) {
+  const int d = threadIdx.x % kLanes, group = threadIdx.x / kLanes;
+  float x = 0;
+  if (d < p.layout.head_size) {
+#pragma unroll 8
+    for (int64_t i = p.first + group; i < p.end; i += kGroups) {
       x += weights[i - p.first] * first_part[i * stride + d];
     }
+  }
+  __shared__ float sums[kGroups][kLanes];
+  sums[group][d] = x;
+  __syncthreads();
+  if (group == 0 && d < p.layout.head_size) {
+    for (int i = 1; i < kGroups; ++i) x += sums[i][d];
     x *= whole[0];
     if (p.out != nullptr) {
       const int64_t token = row / p.layout.heads, head = row % p.layout.heads;
@@ -50,7 +62,6 @@ __global__ void __launch_bounds__(kThreads) MergeKernel(AttentionMergeParams p, 
       first_part[d] = x;
     }
   }
-  __syncthreads();
   if (threadIdx.x == 0) {
     float* target = p.lse != nullptr
                         ? p.lse + row

@@ -1,5 +1,5 @@
-// What the warps of AttentionDecode do with a tile: scores, mask, online softmax, values, and the
-// result's way out.
+// What a warp of AttentionDecode does with 16 rows of its own and a tile: scores, mask, online
+// softmax, values, and the result's way out.
 #pragma once
 
 #include <cmath>
@@ -37,8 +37,9 @@ struct DecodeArgs {
 template <int HeadSize>
 struct WarpRows {
   float out[HeadSize / 8][4];
-  float most[2], sum[2];
+  float most[2], sum[2];  // the sums of the thread's columns only
 };
+using TileScores = float[kTileKeys / 8][4];
 
 // Which token and head the stacked row `packed` of this KV head is.
 static __device__ __forceinline__ int64_t TokenOf(const DecodeArgs& a, int64_t packed) {
@@ -69,22 +70,22 @@ static __device__ __forceinline__ void LoadQuery(const DecodeArgs& a, int kv_hea
   }
 }
 
-// scores[16, Keys] = q * k^T for the keys from `first_key` of the tile.
-template <int HeadSize, int Keys>
+// scores[16, kTileKeys] = q * k^T.
+template <int HeadSize>
 static __device__ __forceinline__ void Scores(const uint32_t (&q)[HeadSize / 16][4], const Bf16* k,
-                                              int first_key, float (&scores)[Keys / 8][4]) {
+                                              TileScores& scores) {
   const int lane = threadIdx.x % 32;
   const Bf16* from =
-      k + (first_key + lane / 16 * 8 + lane % 8) * TileShape<HeadSize>::kStride + lane / 8 % 2 * 8;
+      k + (lane / 16 * 8 + lane % 8) * TileShape<HeadSize>::kStride + lane / 8 % 2 * 8;
 #pragma unroll
-  for (int n = 0; n < Keys / 8; ++n) {
+  for (int n = 0; n < kTileKeys / 8; ++n) {
 #pragma unroll
     for (int i = 0; i < 4; ++i) scores[n][i] = 0;
   }
 #pragma unroll
   for (int step = 0; step < HeadSize / 16; ++step) {
 #pragma unroll
-    for (int n = 0; n < Keys / 16; ++n) {
+    for (int n = 0; n < kTileKeys / 16; ++n) {
       uint32_t b[4];
       LoadMatrices(b, from + 16 * n * TileShape<HeadSize>::kStride + 16 * step);
       MultiplyBf16(scores[2 * n], q[step], b[0], b[1]);
@@ -93,10 +94,9 @@ static __device__ __forceinline__ void Scores(const uint32_t (&q)[HeadSize / 16]
   }
 }
 
-template <int Keys>
 static __device__ __forceinline__ void Mask(const DecodeArgs& a, const KeyTile& tile,
                                             int64_t first_position, int64_t first_row,
-                                            int first_key, float (&scores)[Keys / 8][4]) {
+                                            TileScores& scores) {
   const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
@@ -105,10 +105,10 @@ static __device__ __forceinline__ void Mask(const DecodeArgs& a, const KeyTile& 
         first_position + TokenOf(a, first_row + g + 8 * half) - tile.position(a.table);
     const int64_t oldest = a.window > 0 ? row - a.window : -1;
 #pragma unroll
-    for (int n = 0; n < Keys / 8; ++n) {
+    for (int n = 0; n < kTileKeys / 8; ++n) {
 #pragma unroll
       for (int i = 0; i < 2; ++i) {
-        const int key = first_key + 8 * n + 2 * t + i;
+        const int key = 8 * n + 2 * t + i;
         const bool seen = key < tile.keys && key <= row && key > oldest;
         if (!seen) scores[n][2 * half + i] = -INFINITY;
       }
@@ -117,14 +117,14 @@ static __device__ __forceinline__ void Mask(const DecodeArgs& a, const KeyTile& 
 }
 
 // The online softmax: scores become weights, and what was summed before is scaled down.
-template <int HeadSize, int Keys>
+template <int HeadSize>
 static __device__ __forceinline__ void Soften(const DecodeArgs& a, WarpRows<HeadSize>& rows,
-                                              float (&scores)[Keys / 8][4]) {
+                                              TileScores& scores) {
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     float most = rows.most[half];
 #pragma unroll
-    for (int n = 0; n < Keys / 8; ++n) {
+    for (int n = 0; n < kTileKeys / 8; ++n) {
       most = fmaxf(most, fmaxf(scores[n][2 * half], scores[n][2 * half + 1]));
     }
     most = fmaxf(most, __shfl_xor_sync(0xFFFFFFFFu, most, 1));
@@ -135,7 +135,7 @@ static __device__ __forceinline__ void Soften(const DecodeArgs& a, WarpRows<Head
     rows.most[half] = most;
     float sum = 0;
 #pragma unroll
-    for (int n = 0; n < Keys / 8; ++n) {
+    for (int n = 0; n < kTileKeys / 8; ++n) {
 #pragma unroll
       for (int i = 0; i < 2; ++i) {
         const float weight = exp2f(scores[n][2 * half + i] * a.scale_log2 - base);
@@ -152,17 +152,12 @@ static __device__ __forceinline__ void Soften(const DecodeArgs& a, WarpRows<Head
   }
 }
 
-// Every column by the scale of its key, and by `factor`.
-template <int Keys>
-static __device__ __forceinline__ void ScaleColumns(const float* scales,
-                                                    float (&columns)[Keys / 8][4],
-                                                    float factor = 1.0f) {
+// Every column by the scale of its key.
+static __device__ __forceinline__ void ScaleColumns(const float* scales, TileScores& columns) {
   const int t = threadIdx.x % 4;
 #pragma unroll
-  for (int n = 0; n < Keys / 8; ++n) {
-    float2 scale = *reinterpret_cast<const float2*>(scales + 8 * n + 2 * t);
-    scale.x *= factor;
-    scale.y *= factor;
+  for (int n = 0; n < kTileKeys / 8; ++n) {
+    const float2 scale = *reinterpret_cast<const float2*>(scales + 8 * n + 2 * t);
     columns[n][0] *= scale.x;
     columns[n][1] *= scale.y;
     columns[n][2] *= scale.x;
@@ -171,14 +166,14 @@ static __device__ __forceinline__ void ScaleColumns(const float* scales,
 }
 
 // out += weights * v.
-template <int HeadSize, int Keys>
-static __device__ __forceinline__ void AddValues(const float (&weights)[Keys / 8][4], const Bf16* v,
-                                                 int first_key, WarpRows<HeadSize>& rows) {
+template <int HeadSize>
+static __device__ __forceinline__ void AddValues(const TileScores& weights, const Bf16* v,
+                                                 WarpRows<HeadSize>& rows) {
   const int lane = threadIdx.x % 32;
   const Bf16* from =
-      v + (first_key + lane / 8 % 2 * 8 + lane % 8) * TileShape<HeadSize>::kStride + lane / 16 * 8;
+      v + (lane / 8 % 2 * 8 + lane % 8) * TileShape<HeadSize>::kStride + lane / 16 * 8;
 #pragma unroll
-  for (int step = 0; step < Keys / 16; ++step) {
+  for (int step = 0; step < kTileKeys / 16; ++step) {
     const float (&left)[4] = weights[2 * step];
     const float (&right)[4] = weights[2 * step + 1];
     const uint32_t a[4] = {PackBf16(left[0], left[1]), PackBf16(left[2], left[3]),
@@ -193,8 +188,9 @@ static __device__ __forceinline__ void AddValues(const float (&weights)[Keys / 8
   }
 }
 
-static __device__ __forceinline__ float NaturalLse(const DecodeArgs& a, float most, float sum) {
-  return sum > 0 ? most * a.scale_log2 * kLn2 + logf(sum) : -INFINITY;
+// `most`: in units of log 2.
+static __device__ __forceinline__ float NaturalLse(float most, float sum) {
+  return sum > 0 ? most * kLn2 + logf(sum) : -INFINITY;
 }
 
 // Two neighbouring columns of a finished row.
@@ -220,7 +216,6 @@ static __device__ __forceinline__ void WriteLse(const DecodeArgs& a, int kv_head
   a.lse[split * a.part_stride + token * a.heads + head] = lse;
 }
 
-// Each warp has rows of its own.
 template <int HeadSize>
 static __device__ void WriteRows(const DecodeArgs& a, int kv_head, int64_t split, int64_t first_row,
                                  const WarpRows<HeadSize>& rows) {
@@ -228,64 +223,17 @@ static __device__ void WriteRows(const DecodeArgs& a, int kv_head, int64_t split
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     const int64_t packed = first_row + g + 8 * half;
-    const float sum = rows.sum[half];
+    float sum = rows.sum[half];
+    sum += __shfl_xor_sync(0xFFFFFFFFu, sum, 1);
+    sum += __shfl_xor_sync(0xFFFFFFFFu, sum, 2);
     const float factor = sum > 0 ? 1 / sum : 0.0f;
 #pragma unroll
     for (int d = 0; d < HeadSize / 8; ++d) {
       Write(a, kv_head, split, packed, 8 * d + 2 * t, rows.out[d][2 * half] * factor,
             rows.out[d][2 * half + 1] * factor);
     }
-    if (t == 0) WriteLse(a, kv_head, split, packed, NaturalLse(a, rows.most[half], sum));
-  }
-}
-
-// All four warps have the same rows, each over its keys: merged through shared memory. `unit`: by
-// which the warp's sums are multiplied. Narrow: out as AddNarrowValues leaves it.
-template <int HeadSize, bool Narrow>
-static __device__ void MergeWarps(const DecodeArgs& a, int kv_head, int64_t split,
-                                  int64_t first_row, const WarpRows<HeadSize>& rows, float unit,
-                                  float* shared) {
-  constexpr int kWarps = kAttentionThreads / 32;
-  float* most = shared;             // [warps, 16]
-  float* sum = most + 16 * kWarps;  // [warps, 16]
-  float* out = sum + 16 * kWarps;   // [warps, 16, HeadSize]
-  const int warp = threadIdx.x / 32, g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
-#pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    const int row = 16 * warp + g + 8 * half;
-    if (t == 0) {
-      most[row] = rows.most[half];
-      sum[row] = rows.sum[half];
-    }
-#pragma unroll
-    for (int d = 0; d < HeadSize / 8; ++d) {
-      const float x = rows.out[d][2 * half] * unit, y = rows.out[d][2 * half + 1] * unit;
-      if constexpr (Narrow) {
-        out[row * HeadSize + HeadSize / 8 * (2 * t) + d] = x;
-        out[row * HeadSize + HeadSize / 8 * (2 * t + 1) + d] = y;
-      } else {
-        *reinterpret_cast<float2*>(out + row * HeadSize + 8 * d + 2 * t) = make_float2(x, y);
-      }
-    }
-  }
-  __syncthreads();
-  for (int i = threadIdx.x; i < 16 * HeadSize / 2; i += kAttentionThreads) {
-    const int row = i / (HeadSize / 2), column = i % (HeadSize / 2) * 2;
-    float top = -INFINITY, total = 0, x = 0, y = 0;
-#pragma unroll
-    for (int w = 0; w < kWarps; ++w) top = fmaxf(top, most[16 * w + row]);
-    if (top == -INFINITY) top = 0;
-#pragma unroll
-    for (int w = 0; w < kWarps; ++w) {
-      const float weight = exp2f((most[16 * w + row] - top) * a.scale_log2);
-      const float* part = out + (16 * w + row) * HeadSize + column;
-      total += weight * sum[16 * w + row];
-      x += weight * part[0];
-      y += weight * part[1];
-    }
-    const float factor = total > 0 ? 1 / total : 0.0f;
-    Write(a, kv_head, split, first_row + row, column, x * factor, y * factor);
-    if (column == 0) WriteLse(a, kv_head, split, first_row + row, NaturalLse(a, top, total));
+    const float lse = NaturalLse(rows.most[half] * a.scale_log2, sum);
+    if (t == 0) WriteLse(a, kv_head, split, packed, lse);
   }
 }
 

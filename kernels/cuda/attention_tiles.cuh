@@ -29,7 +29,7 @@ struct Sight {
   __device__ int64_t too_old_for_some() const { return window > 0 ? last_row - window : -1; }
 };
 
-// Small, since two are held in registers: tile number `index` of a run.
+// Small, since some are held in registers: tile number `index` of a run.
 struct KeyTile {
   int run, index, keys;
 
@@ -72,16 +72,10 @@ struct TileShape {
   static constexpr int kElements = kTileKeys * kStride;
 };
 
-// How a block has its tiles in shared memory.
-enum class TileForm {
-  kBf16,     // two stages of K and V
-  kWidened,  // e4m3: two stages as they are stored, one of K and V in bf16, 64 and 64 scales
-  kNarrow,   // e4m3: two stages as they are stored, in swizzled rows, and their scales
-};
-
-template <int HeadSize, TileForm Form>
+// A block's tiles in shared memory: two stages of K and V; of e4m3 as they are stored, beside one
+// of K and V in bf16, and 64 and 64 scales.
+template <int HeadSize, bool Fp8>
 struct TileMemory {
-  static constexpr int kStages = 2;
   static constexpr int kTile = TileShape<HeadSize>::kElements;
   static constexpr int kStageElements = kTile;
   static constexpr int kBytes = 4 * kTile * static_cast<int>(sizeof(Bf16));
@@ -93,8 +87,7 @@ struct TileMemory {
   static __device__ Bf16* Values(void* memory, int stage) { return Keys(memory, stage) + kTile; }
 };
 template <int HeadSize>
-struct TileMemory<HeadSize, TileForm::kWidened> {
-  static constexpr int kStages = 2;
+struct TileMemory<HeadSize, true> {
   static constexpr int kTile = TileShape<HeadSize>::kElements;
   static constexpr int kStageElements = kTileKeys * HeadSize;
   static constexpr int kWide = 2 * kTile * static_cast<int>(sizeof(Bf16));
@@ -106,38 +99,15 @@ struct TileMemory<HeadSize, TileForm::kWidened> {
   }
   static __device__ Bf16* Keys(void* memory, int) { return static_cast<Bf16*>(memory); }
   static __device__ Bf16* Values(void* memory, int) { return static_cast<Bf16*>(memory) + kTile; }
-  // One stage's at a time: they are stored when their tile is due.
-  static __device__ float* Scales(void* memory, int) {
+  static __device__ float* Scales(void* memory) {
     return reinterpret_cast<float*>(static_cast<uint8_t*>(memory) + kWide);
   }
 };
 
-template <int HeadSize>
-struct TileMemory<HeadSize, TileForm::kNarrow> {
-  static constexpr int kStages = 2;
-  static constexpr int kStageElements = kTileKeys * HeadSize;
-  static constexpr int kScales = kStages * kAttentionThreads * static_cast<int>(sizeof(float));
-  static constexpr int kBytes = kScales + 2 * kStages * kStageElements;
-
-  static __device__ uint8_t* Stage(void* memory, int stage) {
-    return static_cast<uint8_t*>(memory) + kScales + 2 * stage * kStageElements;
-  }
-  static __device__ float* Scales(void* memory, int stage) {
-    return static_cast<float*>(memory) + stage * kAttentionThreads;
-  }
-};
-
-// Where 16 bytes of a key lie in its row, in 16 bytes: so that the eight lanes that read at once,
-// one key's parts or several keys' same part, find them in different banks.
-template <int HeadSize>
-static __device__ __forceinline__ int NarrowChunk(int key, int chunk) {
-  return HeadSize == 128 ? chunk ^ (key & 7) : chunk ^ (key >> 1 & 3);
-}
-
 // K and V of a tile, from `head_offset` on in every row; what lies beyond its keys or the head
 // becomes zero, since 0 * NaN is not 0. Element: 2 bytes for bf16, in padded rows; 1 for e4m3, in
 // rows of HeadSize.
-template <int HeadSize, TileForm Form, class Element>
+template <int HeadSize, class Element>
 static __device__ __forceinline__ void LoadTile(Element* k, Element* v, const CachedRun& run,
                                                 const KeyTile& tile, int64_t head_offset,
                                                 int64_t row_stride, int head_size) {
@@ -151,9 +121,7 @@ static __device__ __forceinline__ void LoadTile(Element* k, Element* v, const Ca
     const int key = index / kVectors, column = index % kVectors * kStep;
     const bool valid = key < tile.keys && column < head_size;
     const int64_t from = valid ? first + key * row_stride + column : 0;
-    const int chunk = column / kStep;
-    const int at = Form == TileForm::kNarrow ? NarrowChunk<HeadSize>(key, chunk) : chunk;
-    const int to = key * kStride + at * kStep;
+    const int to = key * kStride + column;
     CopyAsync16(k + to, static_cast<const Element*>(run.k) + from, valid);
     CopyAsync16(v + to, static_cast<const Element*>(run.v) + from, valid);
   }

@@ -1,4 +1,5 @@
-// Rows in e4m3, each with a scale in fp32: what of it is plain arithmetic, for host and device.
+// Numbers in e4m3, and rows of them with a scale in fp32 each: what of it is plain arithmetic, for
+// host and device.
 #pragma once
 
 #include <cfloat>
@@ -9,6 +10,14 @@
 namespace longsight::cuda {
 
 inline constexpr float kLargestE4M3 = 448.0f;
+
+// The low two bytes of a word, each an e4m3 number, as two f16 numbers 2^8 times smaller: exponent
+// and fraction move into place as they are, also those of subnormal numbers. A NaN becomes 480 /
+// 2^8.
+static LONGSIGHT_HD inline uint32_t ShrunkF16Pair(uint32_t word) {
+  const uint32_t apart = (word & 0xFFu) << 8 | (word & 0xFF00u) << 16;
+  return (apart & 0x80008000u) | (apart & 0x7F007F00u) >> 1;
+}
 
 // The scale of a row whose largest magnitude is `most`: value = e4m3 * scale. Its reciprocal is
 // finite, and most times that is at most the largest e4m3 but for a rounding in fp32, which the

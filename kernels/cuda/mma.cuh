@@ -12,6 +12,12 @@ static __device__ __forceinline__ void CopyAsync16(void* shared, const void* sou
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(target), "l"(source),
                "r"(bytes));
 }
+// 4 bytes, of which the first `bytes` are read and the others are zero.
+static __device__ __forceinline__ void CopyAsync4(void* shared, const void* source, int bytes) {
+  const auto target = static_cast<uint32_t>(__cvta_generic_to_shared(shared));
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;\n" ::"r"(target), "l"(source),
+               "r"(bytes));
+}
 static __device__ __forceinline__ void CommitCopies() {
   asm volatile("cp.async.commit_group;\n" ::);
 }
@@ -34,6 +40,14 @@ static __device__ __forceinline__ void LoadMatricesTransposed(uint32_t (&m)[4],
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];\n"
                : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3])
                : "r"(address));
+}
+
+// The transpose of an 8 x 8 matrix of 16-bit elements, of which lane i holds elements 2 (i % 4) and
+// the next of row i / 4.
+static __device__ __forceinline__ uint32_t Transpose(uint32_t pair) {
+  uint32_t transposed;
+  asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;\n" : "=r"(transposed) : "r"(pair));
+  return transposed;
 }
 
 // c[16, 8] += a[16, 16] * b[16, 8], bf16 into fp32.

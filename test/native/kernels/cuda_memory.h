@@ -45,6 +45,8 @@ class DeviceBytes {
   explicit DeviceBytes(size_t bytes) : bytes_(bytes) {
     CheckCuda(cudaMalloc(&data_, bytes == 0 ? 1 : bytes), "cudaMalloc");
     CheckCuda(cudaMemset(data_, 0xFF, bytes), "cudaMemset");
+    // Streams that do not wait for the default one would run beside this.
+    CheckCuda(cudaDeviceSynchronize(), "cudaMemset");
   }
   DeviceBytes(const void* host, size_t bytes) : DeviceBytes(bytes) {
     CheckCuda(cudaMemcpy(data_, host, bytes, cudaMemcpyHostToDevice), "copy to the device");

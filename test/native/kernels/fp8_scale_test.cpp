@@ -25,6 +25,26 @@ void TestScales() {
   Check(cuda::ScaleOfRow(0) == 1.0f, "a row of zeros");
 }
 
+// Of an f16 number that is none of the special ones.
+double F16Value(uint32_t bits) {
+  const int exponent = static_cast<int>(bits >> 10 & 31), fraction = static_cast<int>(bits & 1023);
+  const double size =
+      exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25);
+  return bits >> 15 != 0 ? -size : size;
+}
+
+// Both numbers of a pair, exactly.
+void TestPairs() {
+  for (uint32_t pair = 0; pair < 0x10000; ++pair) {
+    if ((pair & 0x7F) == 0x7F || (pair & 0x7F00) == 0x7F00) continue;  // NaN
+    const uint32_t two = cuda::ShrunkF16Pair(pair | 0xABCD0000u);
+    const bool same =
+        F16Value(two & 0xFFFF) * 256 == reference::E4M3Value(static_cast<uint8_t>(pair)) &&
+        F16Value(two >> 16) * 256 == reference::E4M3Value(static_cast<uint8_t>(pair >> 8));
+    Check(same, "e4m3 pair " + std::to_string(pair));
+  }
+}
+
 void TestSizes() {
   Check(cuda::Fp8Bytes(14336, 4096) == int64_t{14336} * 4096 + 14336 * 4, "bytes of a matrix");
   Check(cuda::Fp8Bytes(1 << 20, 1 << 13) == (int64_t{1} << 33) + (1 << 22), "past 2^32");
@@ -56,6 +76,7 @@ void TestOracle() {
 
 int main() {
   longsight::test::TestScales();
+  longsight::test::TestPairs();
   longsight::test::TestSizes();
   longsight::test::TestOracle();
   return longsight::test::Result("fp8_scale_test");
