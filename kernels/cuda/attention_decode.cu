@@ -150,7 +150,7 @@ __global__ void __launch_bounds__(kAttentionThreads, kFewBlocks<Fp8, Tiles>)
 constexpr int kManyRows = 64;  // of a block
 
 template <int HeadSize, bool Fp8>
-__global__ void __launch_bounds__(kAttentionThreads)
+__global__ void __launch_bounds__(kAttentionThreads, 2)
     ManyRowsKernel(const __grid_constant__ DecodeArgs a) {
   extern __shared__ __align__(16) unsigned char memory[];
   using Memory = TileMemory<HeadSize, Fp8>;
