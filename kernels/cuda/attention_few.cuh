@@ -7,7 +7,7 @@
 #pragma once
 
 #include "cuda/attention_rows.cuh"
-#include "cuda/fp8_scale.h"
+#include "cuda/e4m3.cuh"
 
 namespace longsight::cuda {
 
@@ -57,19 +57,6 @@ static __device__ __forceinline__ void ReadPiece(const uint8_t* from, uint32_t* 
   } else {
     words[0] = *reinterpret_cast<const uint32_t*>(from);
   }
-}
-
-// The low or the high two e4m3 numbers of a word, as f16.
-static __device__ __forceinline__ uint32_t WidenPair(uint32_t word, int high) {
-#if __CUDA_ARCH__ >= 890
-  const auto pair = static_cast<__nv_fp8x2_storage_t>(word >> 16 * high);
-  const __half2_raw wide = __nv_cvt_fp8x2_to_halfraw2(pair, __NV_E4M3);
-  return static_cast<uint32_t>(wide.x) | static_cast<uint32_t>(wide.y) << 16;
-#else
-  const uint32_t shrunk = ShrunkF16Pair(word >> 16 * high);
-  const __half2 wide = *reinterpret_cast<const __half2*>(&shrunk) * __half2half2(__half(256.0f));
-  return *reinterpret_cast<const uint32_t*>(&wide);
-#endif
 }
 
 template <bool Fp8>

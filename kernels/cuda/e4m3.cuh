@@ -1,4 +1,4 @@
-// Writing rows in e4m3.
+// Rows in e4m3, written and read.
 #pragma once
 
 #include "cuda/bf16.cuh"
@@ -45,6 +45,19 @@ static __device__ __forceinline__ void Store8E4M3(uint8_t* target, const float (
                    << 16;
   }
   *reinterpret_cast<uint2*>(target) = make_uint2(words[0], words[1]);
+}
+
+// The low or the high two e4m3 numbers of a word, as f16.
+static __device__ __forceinline__ uint32_t WidenPair(uint32_t word, int high) {
+#if __CUDA_ARCH__ >= 890
+  const auto pair = static_cast<__nv_fp8x2_storage_t>(word >> 16 * high);
+  const __half2_raw wide = __nv_cvt_fp8x2_to_halfraw2(pair, __NV_E4M3);
+  return static_cast<uint32_t>(wide.x) | static_cast<uint32_t>(wide.y) << 16;
+#else
+  const uint32_t shrunk = ShrunkF16Pair(word >> 16 * high);
+  const __half2 wide = *reinterpret_cast<const __half2*>(&shrunk) * __half2half2(__half(256.0f));
+  return *reinterpret_cast<const uint32_t*>(&wide);
+#endif
 }
 
 }  // namespace longsight::cuda

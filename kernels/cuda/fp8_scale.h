@@ -4,6 +4,7 @@
 
 #include <cfloat>
 #include <cstdint>
+#include <cstring>
 
 #include "index/host_device.h"
 
@@ -25,6 +26,24 @@ static LONGSIGHT_HD inline uint32_t ShrunkF16Pair(uint32_t word) {
 static LONGSIGHT_HD inline float ScaleOfRow(float most) {
   const float scale = most / kLargestE4M3;
   return !(most > 0) ? 1.0f : scale < FLT_MIN ? FLT_MIN : scale;
+}
+
+// The exponent e for which most / 2^e lies in [2^14, 2^15), within f16 and far from its small end;
+// 2^e and 2^-e are finite. 0 for a row of zeros.
+static LONGSIGHT_HD inline int RowExponent(float most) {
+  uint32_t bits;
+  memcpy(&bits, &most, sizeof bits);
+  if (bits << 1 == 0) return 0;
+  const int exponent = static_cast<int>(bits >> 23 & 255) - 127 - 14;
+  return exponent < -126 ? -126 : exponent;
+}
+
+// 2^exponent, for exponents from -126 to 127.
+static LONGSIGHT_HD inline float PowerOfTwo(int exponent) {
+  const uint32_t bits = static_cast<uint32_t>(exponent + 127) << 23;
+  float power;
+  memcpy(&power, &bits, sizeof power);
+  return power;
 }
 
 // The bytes of `rows` rows of `n` elements, and of their scales.

@@ -45,6 +45,24 @@ void TestPairs() {
   }
 }
 
+// The largest element of a row comes near f16's end and not past it.
+void TestExponents() {
+  for (int exponent = -149; exponent <= 127; ++exponent) {
+    for (const float mantissa : {1.0f, 1.5f, 1.9999998f}) {
+      const float most = std::ldexp(mantissa, exponent);
+      const int e = cuda::RowExponent(most);
+      const std::string what = "a row of up to 2^" + std::to_string(exponent);
+      Check(cuda::PowerOfTwo(e) == std::ldexp(1.0f, e) && std::isnormal(cuda::PowerOfTwo(e)) &&
+                cuda::PowerOfTwo(-e) == std::ldexp(1.0f, -e) && std::isnormal(cuda::PowerOfTwo(-e)),
+            what + ": no usable factor");
+      const double scaled = std::ldexp(static_cast<double>(most), -e);
+      Check(scaled < 32768, what + ": too large");
+      if (exponent >= -112) Check(scaled >= 16384, what + ": too small");
+    }
+  }
+  Check(cuda::RowExponent(0) == 0 && cuda::RowExponent(-0.0f) == 0, "a row of zeros");
+}
+
 void TestSizes() {
   Check(cuda::Fp8Bytes(14336, 4096) == int64_t{14336} * 4096 + 14336 * 4, "bytes of a matrix");
   Check(cuda::Fp8Bytes(1 << 20, 1 << 13) == (int64_t{1} << 33) + (1 << 22), "past 2^32");
@@ -77,6 +95,7 @@ void TestOracle() {
 int main() {
   longsight::test::TestScales();
   longsight::test::TestPairs();
+  longsight::test::TestExponents();
   longsight::test::TestSizes();
   longsight::test::TestOracle();
   return longsight::test::Result("fp8_scale_test");
