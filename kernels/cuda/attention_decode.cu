@@ -56,6 +56,7 @@ __global__ void __launch_bounds__(kAttentionThreads, kFewBlocks<Fp8, Tiles>)
   extern __shared__ __align__(16) unsigned char memory[];
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
   const int first_key = kFewKeys * warp;
+  WaitForPrevious();
   BlockTask task(a, kFewColumns * Tiles);
   const auto stage_at = [&](int stage) {
     return memory + (stage * Shape::kWarps + warp) * Shape::kWarpBytes;
@@ -154,6 +155,7 @@ __global__ void __launch_bounds__(kAttentionThreads, 2)
     ManyRowsKernel(const __grid_constant__ DecodeArgs a) {
   extern __shared__ __align__(16) unsigned char memory[];
   using Memory = TileMemory<HeadSize, Fp8>;
+  WaitForPrevious();
   BlockTask task(a, kManyRows);
   const int64_t first_row = task.first_row + 16 * (threadIdx.x / 32);
   uint32_t q[HeadSize / 16][4];
@@ -302,8 +304,8 @@ cudaError_t AttentionDecode(const AttentionDecodeParams& p) {
       a.parts = direct ? nullptr : parts + layout.stride();
       a.lse = direct ? lse : a.parts + layout.lse_offset();
       const auto blocks = static_cast<unsigned>(p.kv_heads * row_tiles * a.splits);
-      variant.kernel<<<blocks, kAttentionThreads, variant.shared_bytes, p.stream>>>(a);
-      error = cudaGetLastError();
+      error = LaunchEarly(variant.kernel, blocks, kAttentionThreads,
+                          static_cast<size_t>(variant.shared_bytes), p.stream, a);
       if (error != cudaSuccess) return error;
       if (direct) continue;
       AttentionMergeParams merge = {layout, parts, launch == 0 ? 1 : 0, a.splits + 1};

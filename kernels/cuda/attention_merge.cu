@@ -3,6 +3,7 @@
 #include "cuda/attention_merge.h"
 #include "cuda/bf16.cuh"
 #include "cuda/kernels.h"
+#include "cuda/launch.h"
 
 namespace longsight::cuda {
 namespace {
@@ -16,6 +17,7 @@ constexpr int kThreads = kLanes * kGroups;
 __global__ void __launch_bounds__(kThreads) MergeKernel(AttentionMergeParams p, int64_t stride) {
   __shared__ float weights[kMaxParts];
   __shared__ float whole[2];  // the factor of the merged sum, its log-sum-exp
+  WaitForPrevious();
   const int64_t row = blockIdx.x;
   const float* lse = p.parts + p.layout.rows * p.layout.heads * p.layout.head_size + row;
   if (threadIdx.x < 32) {
@@ -74,8 +76,7 @@ __global__ void __launch_bounds__(kThreads) MergeKernel(AttentionMergeParams p, 
 
 cudaError_t AttentionMerge(const AttentionMergeParams& p) {
   const auto blocks = static_cast<unsigned>(p.layout.rows * p.layout.heads);
-  MergeKernel<<<blocks, kThreads, 0, p.stream>>>(p, p.layout.stride());
-  return cudaGetLastError();
+  return LaunchEarly(MergeKernel, blocks, kThreads, 0, p.stream, p, p.layout.stride());
 }
 
 }  // namespace longsight::cuda

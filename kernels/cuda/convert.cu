@@ -10,6 +10,7 @@ constexpr int kThreads = 256;
 
 template <class In, class Out>
 __global__ void ConvertKernel(const In* x, Out* y, int64_t n, const int64_t* step) {
+  WaitForPrevious();
   y += StepOf(step) * n;
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x; i < n;
        i += static_cast<int64_t>(gridDim.x) * kThreads) {
@@ -19,9 +20,8 @@ __global__ void ConvertKernel(const In* x, Out* y, int64_t n, const int64_t* ste
 
 template <class In, class Out>
 cudaError_t Launch(const ConvertParams& p) {
-  ConvertKernel<<<Blocks(DivideUp(p.n, kThreads)), kThreads, 0, p.stream>>>(
-      static_cast<const In*>(p.x), static_cast<Out*>(p.y), p.n, p.step);
-  return cudaGetLastError();
+  return LaunchEarly(ConvertKernel<In, Out>, Blocks(DivideUp(p.n, kThreads)), kThreads, 0, p.stream,
+                     static_cast<const In*>(p.x), static_cast<Out*>(p.y), p.n, p.step);
 }
 
 template <class In>

@@ -8,6 +8,7 @@ namespace {
 constexpr int kThreads = 256;
 
 __global__ void EmbedKernel(EmbedParams p) {
+  WaitForPrevious();
   const int64_t total = p.rows * p.n;
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x; i < total;
        i += static_cast<int64_t>(gridDim.x) * kThreads) {
@@ -19,8 +20,8 @@ __global__ void EmbedKernel(EmbedParams p) {
 }  // namespace
 
 cudaError_t Embed(const EmbedParams& p) {
-  EmbedKernel<<<Blocks(DivideUp(p.rows * p.n, kThreads)), kThreads, 0, p.stream>>>(p);
-  return cudaGetLastError();
+  return LaunchEarly(EmbedKernel, Blocks(DivideUp(p.rows * p.n, kThreads)), kThreads, 0, p.stream,
+                     p);
 }
 
 }  // namespace longsight::cuda

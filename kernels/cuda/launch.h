@@ -1,7 +1,7 @@
-// What every launch needs: sizes, and whether 16-byte vectors fit.
+// What every launch needs: sizes, whether 16-byte vectors fit, and a start before its turn.
 #pragma once
 
-#include <cuda_runtime_api.h>
+#include <cuda_runtime.h>
 
 #include <cstdint>
 
@@ -19,5 +19,39 @@ inline unsigned Blocks(int64_t wanted) {
   constexpr int64_t kMost = 1 << 20;
   return static_cast<unsigned>(wanted < 1 ? 1 : wanted < kMost ? wanted : kMost);
 }
+
+// Whether the current device can start a kernel before its turn.
+bool HasEarlyLaunch();
+
+// Kernels of a decode step are so short that the gaps between them count. One that LaunchEarly
+// launches may begin while the kernel before it on the stream ends (from sm_90 on: "programmatic
+// dependent launch"). Every block of it must begin with WaitForPrevious, before which it may touch
+// only what neither that kernel nor a later one writes.
+#if defined(__CUDACC__)
+static __device__ __forceinline__ void WaitForPrevious() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;\n" ::: "memory");
+  // The next kernel may begin as soon as every block of this one has come here: what came before
+  // this kernel is over by then.
+  asm volatile("griddepcontrol.launch_dependents;\n" :::);
+#endif
+}
+
+template <class... Parameters, class... Arguments>
+cudaError_t LaunchEarly(void (*kernel)(Parameters...), unsigned blocks, unsigned threads,
+                        size_t shared_bytes, cudaStream_t stream, const Arguments&... arguments) {
+  cudaLaunchAttribute early{};
+  early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  early.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = blocks;
+  config.blockDim = threads;
+  config.dynamicSmemBytes = shared_bytes;
+  config.stream = stream;
+  config.attrs = &early;
+  config.numAttrs = HasEarlyLaunch() ? 1 : 0;
+  return cudaLaunchKernelEx(&config, kernel, arguments...);
+}
+#endif
 
 }  // namespace longsight::cuda

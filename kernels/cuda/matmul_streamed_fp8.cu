@@ -97,7 +97,9 @@ __global__ void __launch_bounds__(kThreads, 6) StreamedFp8Kernel(MatmulParams p)
     asked += kWarps;
     CommitCopies();
   };
+  // Weights are never written by a kernel before.
   for (int stage = 0; stage < kStages - 1; ++stage) load(stage);
+  WaitForPrevious();
   ConvertX(p, parts, x, shrink);
   const __half* const of_lane = x + (g < p.rows ? g : 0) * parts * kPart + 8 * t;
 
@@ -185,9 +187,8 @@ cudaError_t MatmulStreamedFp8(const MatmulParams& p) {
     q.rows = most < p.rows - begin ? most : p.rows - begin;
     q.x = static_cast<const Bf16*>(p.x) + begin * p.x_stride;
     q.y = static_cast<std::byte*>(p.y) + begin * p.y_stride * (p.y_type == DType::kF32 ? 4 : 2);
-    StreamedFp8Kernel<<<static_cast<unsigned>(DivideUp(p.out, kOuts)), kThreads,
-                        static_cast<size_t>(kRingBytes + q.rows * row_bytes), p.stream>>>(q);
-    error = cudaGetLastError();
+    error = LaunchEarly(StreamedFp8Kernel, static_cast<unsigned>(DivideUp(p.out, kOuts)), kThreads,
+                        static_cast<size_t>(kRingBytes + q.rows * row_bytes), p.stream, q);
   }
   return error;
 }

@@ -10,6 +10,7 @@ namespace {
 constexpr int kWarps = 8;
 
 __global__ void __launch_bounds__(32 * kWarps) QuantizeKernel(QuantizeParams p) {
+  WaitForPrevious();
   const int lane = threadIdx.x % 32;
   const int64_t moved = StepOf(p.step) * p.rows * p.heads;
   for (int64_t head = static_cast<int64_t>(blockIdx.x) * kWarps + threadIdx.x / 32;
@@ -47,8 +48,8 @@ __global__ void __launch_bounds__(32 * kWarps) DequantizeKernel(DequantizeParams
 }  // namespace
 
 cudaError_t Quantize(const QuantizeParams& p) {
-  QuantizeKernel<<<Blocks(DivideUp(p.rows * p.heads, kWarps)), 32 * kWarps, 0, p.stream>>>(p);
-  return cudaGetLastError();
+  return LaunchEarly(QuantizeKernel, Blocks(DivideUp(p.rows * p.heads, kWarps)), 32 * kWarps, 0,
+                     p.stream, p);
 }
 
 cudaError_t Dequantize(const DequantizeParams& p) {

@@ -38,6 +38,7 @@ __global__ void RmsNormKernel(RmsNormParams p) {
   constexpr int kRows = 32 * kWarps / Threads;  // rows to a block
   constexpr int kStep = Vector ? 8 : 1;
   const int thread = threadIdx.x % Threads;
+  WaitForPrevious();
   for (int64_t first = static_cast<int64_t>(blockIdx.x) * kRows; first < p.rows;
        first += static_cast<int64_t>(gridDim.x) * kRows) {
     const int64_t row = first + threadIdx.x / Threads;
@@ -89,34 +90,33 @@ __global__ void RmsNormKernel(RmsNormParams p) {
 }
 
 template <class In, bool Vector, bool E4M3>
-void Launch(const RmsNormParams& p) {
+cudaError_t Launch(const RmsNormParams& p) {
   if (p.n <= kWarpElements) {
-    RmsNormKernel<In, 32, Vector, E4M3>
-        <<<Blocks(DivideUp(p.rows, kWarps)), 32 * kWarps, 0, p.stream>>>(p);
-  } else {
-    RmsNormKernel<In, 32 * kWarps, Vector, E4M3><<<Blocks(p.rows), 32 * kWarps, 0, p.stream>>>(p);
+    return LaunchEarly(RmsNormKernel<In, 32, Vector, E4M3>, Blocks(DivideUp(p.rows, kWarps)),
+                       32 * kWarps, 0, p.stream, p);
   }
+  return LaunchEarly(RmsNormKernel<In, 32 * kWarps, Vector, E4M3>, Blocks(p.rows), 32 * kWarps, 0,
+                     p.stream, p);
 }
 
 template <class In, bool E4M3>
-void Launch(const RmsNormParams& p) {
+cudaError_t Launch(const RmsNormParams& p) {
   const bool vector = IsVector(p.x, p.x_stride, p.n, sizeof(In)) &&
                       IsVector(p.y, p.y_stride, p.n, sizeof(Bf16)) &&
                       IsVector(p.weight, 0, p.n, sizeof(float)) &&
                       reinterpret_cast<uintptr_t>(p.rounded.y) % 8 == 0;
-  vector ? Launch<In, true, E4M3>(p) : Launch<In, false, E4M3>(p);
+  return vector ? Launch<In, true, E4M3>(p) : Launch<In, false, E4M3>(p);
 }
 
 template <class In>
-void Launch(const RmsNormParams& p) {
-  p.rounded.y != nullptr ? Launch<In, true>(p) : Launch<In, false>(p);
+cudaError_t Launch(const RmsNormParams& p) {
+  return p.rounded.y != nullptr ? Launch<In, true>(p) : Launch<In, false>(p);
 }
 
 }  // namespace
 
 cudaError_t RmsNorm(const RmsNormParams& p) {
-  p.x_type == DType::kF32 ? Launch<float>(p) : Launch<Bf16>(p);
-  return cudaGetLastError();
+  return p.x_type == DType::kF32 ? Launch<float>(p) : Launch<Bf16>(p);
 }
 
 }  // namespace longsight::cuda

@@ -34,6 +34,7 @@ __device__ void StorePair(Bf16* x, float a, float b) {
 template <bool Interleaved>
 __global__ void __launch_bounds__(kThreads) RopeKernel(RopeParams p) {
   __shared__ float2 turn[kMaxPairs];
+  WaitForPrevious();
   const int pairs = static_cast<int>(p.rotary / 2);
   const int64_t first_position = p.first_position + StepOf(p.step);
   const int steps = Interleaved ? pairs : pairs / 2;  // to a head
@@ -68,8 +69,7 @@ __global__ void __launch_bounds__(kThreads) RopeKernel(RopeParams p) {
 cudaError_t Rope(const RopeParams& p) {
   if (p.rotary / 2 > kMaxPairs || p.rotary % 4 != 0) return cudaErrorInvalidValue;
   const auto kernel = p.interleaved ? RopeKernel<true> : RopeKernel<false>;
-  kernel<<<Blocks(p.rows), kThreads, 0, p.stream>>>(p);
-  return cudaGetLastError();
+  return LaunchEarly(kernel, Blocks(p.rows), kThreads, 0, p.stream, p);
 }
 
 }  // namespace longsight::cuda

@@ -14,6 +14,7 @@ __device__ __forceinline__ float Gated(float gate, float up) {
 template <bool Vector>
 __global__ void SwiGluKernel(SwiGluParams p) {
   constexpr int kStep = Vector ? 8 : 1;
+  WaitForPrevious();
   const int64_t steps = p.n / kStep, total = p.rows * steps;
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x; i < total;
        i += static_cast<int64_t>(gridDim.x) * kThreads) {
@@ -39,6 +40,7 @@ __global__ void SwiGluKernel(SwiGluParams p) {
 template <bool Vector>
 __global__ void __launch_bounds__(kThreads) SwiGluRowsKernel(SwiGluParams p) {
   constexpr int kStep = Vector ? 8 : 1;
+  WaitForPrevious();
   for (int64_t row = blockIdx.x; row < p.rows; row += gridDim.x) {
     const Bf16* gate = static_cast<const Bf16*>(p.gate) + row * p.gate_stride;
     const Bf16* up = static_cast<const Bf16*>(p.up) + row * p.up_stride;
@@ -84,18 +86,13 @@ cudaError_t SwiGlu(const SwiGluParams& p) {
                       IsVector(p.up, p.up_stride, p.n, sizeof(Bf16)) &&
                       IsVector(p.y, p.y_stride, p.n, sizeof(Bf16));
   if (p.rounded.y != nullptr) {
-    if (vector && reinterpret_cast<uintptr_t>(p.rounded.y) % 8 == 0) {
-      SwiGluRowsKernel<true><<<Blocks(p.rows), kThreads, 0, p.stream>>>(p);
-    } else {
-      SwiGluRowsKernel<false><<<Blocks(p.rows), kThreads, 0, p.stream>>>(p);
-    }
-  } else if (vector) {
-    const int64_t threads = p.rows * (p.n / 8);
-    SwiGluKernel<true><<<Blocks(DivideUp(threads, kThreads)), kThreads, 0, p.stream>>>(p);
-  } else {
-    SwiGluKernel<false><<<Blocks(DivideUp(p.rows * p.n, kThreads)), kThreads, 0, p.stream>>>(p);
+    const bool whole = vector && reinterpret_cast<uintptr_t>(p.rounded.y) % 8 == 0;
+    return LaunchEarly(whole ? SwiGluRowsKernel<true> : SwiGluRowsKernel<false>, Blocks(p.rows),
+                       kThreads, 0, p.stream, p);
   }
-  return cudaGetLastError();
+  const int64_t threads = p.rows * (vector ? p.n / 8 : p.n);
+  return LaunchEarly(vector ? SwiGluKernel<true> : SwiGluKernel<false>,
+                     Blocks(DivideUp(threads, kThreads)), kThreads, 0, p.stream, p);
 }
 
 }  // namespace longsight::cuda
