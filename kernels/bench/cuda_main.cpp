@@ -313,8 +313,31 @@ class Bench {
     rope.heads = 32;
     rope.inverse_frequency = static_cast<const double*>(frequency.data());
     rope.first_position = 900000;
+    NextTokens();
     Report("rope, 8192 x 32 heads of 128", Time([&] { Require(cuda::Rope(rope), "rope"); }),
            4.0 * kRows * kHidden, 0);
+  }
+
+  // From logits to a token; the bytes are those of the logits, read once.
+  void NextTokens() {
+    constexpr int64_t kVocabulary = 128256;
+    int64_t bytes = 0;
+    Require(cuda::SampleWorkspace(kVocabulary, &bytes), "the workspace");
+    const Buffer logits(kVocabulary * 4), key(8), workspace(bytes);
+    const auto* const values = static_cast<const float*>(logits.data());
+    auto* const drawn = static_cast<uint64_t*>(key.data());
+    Report("argmax, 128256 logits",
+           Time([&] { Require(cuda::Argmax({values, kVocabulary, drawn}), "argmax"); }),
+           4.0 * kVocabulary, 0);
+    for (const int64_t top_k : {int64_t{0}, int64_t{40}}) {
+      const std::string what = top_k == 0 ? "all" : "top " + std::to_string(top_k);
+      Report("sample, 128256 logits, temperature 1, " + what, Time([&] {
+               Require(cuda::Sample({values, kVocabulary, 1.0, top_k, 0.95, 0.5, drawn,
+                                     workspace.data(), bytes}),
+                       "sample");
+             }),
+             4.0 * kVocabulary, 0);
+    }
   }
 
   void Decode(const char* name, int64_t rows, int64_t tokens, int64_t heads, int64_t kv_heads,

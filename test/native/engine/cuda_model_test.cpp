@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "engine/engine.h"
+#include "engine/forwarding_backend.h"
 #include "fp8_rounding_backend.h"
 #include "limited_backend.h"
 #include "reference/tensor_reader.h"
@@ -40,6 +41,24 @@ double ErrorOf(const std::vector<float>& logits, const std::vector<float>& exact
   return std::sqrt(error / size);
 }
 
+// Draws on the device, and again on the host from the device's own logits.
+class DrawsTwice final : public ForwardingBackend {
+ public:
+  explicit DrawsTwice(int64_t& draws) : ForwardingBackend(MakeCudaBackend(0)), draws_(draws) {}
+
+  uint32_t Sample(const Linear& head, ConstRows x, const Draw& draw) override {
+    std::vector<float> logits(static_cast<size_t>(head.weight.shape[0]));
+    inner().Logits(head, x, 1, logits.data());
+    const uint32_t token = inner().Sample(head, x, draw);
+    CHECK(token == SampleToken(logits, draw));
+    ++draws_;
+    return token;
+  }
+
+ private:
+  int64_t& draws_;
+};
+
 class CudaModel {
  public:
   CudaModel(const std::string& root, const std::string& name)
@@ -68,6 +87,7 @@ class CudaModel {
     StepByStep();
     ForksAndViews();
     Generates();
+    DrawsAsTheHostDoes();
     Evidence();
     Steps(*gpu_, 3 * std::max(kAnyway, worst_rounding_));
     Fp8();
@@ -156,13 +176,16 @@ class CudaModel {
         gpu_->Generate(prefix, Tokens(130, 160), options, kNever, [](uint32_t) {});
     CHECK(first.tokens.size() == 8 && second.tokens.size() == 8);
     // Found on the device: the first of the largest, where logits that are brought here have it.
-    CHECK(first.tokens[0] == Largest(gpu_->Logits({}, tokens_, 64, kNever)));
-    // Drawn from logits that were brought here: the same seed, the same tokens.
+    const std::vector<float> logits = gpu_->Logits({}, tokens_, 64, kNever);
+    CHECK(first.tokens[0] == SampleToken(logits, {}));
+    // Drawn there, as here from the same logits; and the same seed gives the same tokens.
     options.sampling = {.temperature = 1, .top_p = 0.9, .seed = 11};
     const auto draw = [&] {
       return gpu_->Generate({}, tokens_, options, kNever, [](uint32_t) {}).tokens;
     };
-    CHECK(draw() == draw());
+    const std::vector<uint32_t> drawn = draw();
+    CHECK(draw() == drawn);
+    CHECK(drawn[0] == SampleToken(logits, Sampler(options.sampling).Next()));
     options.sampling.seed = 12;
     const std::vector<uint32_t> other = draw();
     options.sampling.temperature = 1e-6;  // as good as greedy
@@ -175,6 +198,23 @@ class CudaModel {
       CHECK_WITH(exact[result->tokens[0]] >= best - 0.05f * std::abs(best),
                  name_ + ": sampled a token that the CPU ranks low");
     }
+  }
+
+  // Every token of a generation is the one that the host draws from the device's logits.
+  void DrawsAsTheHostDoes() {
+    int64_t draws = 0;
+    Engine engine(LoadModel(dir_), std::make_unique<DrawsTwice>(draws), Precision::kBf16);
+    GenerateOptions options;
+    options.max_tokens = 25;
+    options.chunk_tokens = 64;
+    for (const SamplingOptions& sampling :
+         {SamplingOptions{}, SamplingOptions{.temperature = 1, .seed = 3},
+          SamplingOptions{.temperature = 0.7, .top_k = 40, .top_p = 0.95, .seed = 4},
+          SamplingOptions{.temperature = 5, .top_p = 0.5, .seed = 5}}) {
+      options.sampling = sampling;
+      engine.Generate({}, tokens_, options, kNever, [](uint32_t) {});
+    }
+    CHECK(draws == 4 * 25);
   }
 
   // Recorded steps leave the same keys and values as a prompt does, beyond where a recording ends.
