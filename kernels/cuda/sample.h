@@ -144,8 +144,9 @@ static LONGSIGHT_HD inline uint64_t DrawSample(const SampleList& list, const dou
   const double total = crew.thread == 0 ? SampleSum(scratch.tiles, tiles) : 0;
   FindSample(list, tiles, {top_p * total, false}, scratch, crew);
   const auto kept = scratch.found;
+  // Below kept.sum, however it is rounded: what is found is kept.
   FindSample(list, kept.at / kSampleTile + 1, {uniform * kept.sum, true}, scratch, crew);
-  return list.keys[index::Least(scratch.found.at, kept.at)];
+  return list.keys[scratch.found.at];
 }
 
 }  // namespace longsight::cuda

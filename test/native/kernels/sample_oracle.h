@@ -111,7 +111,23 @@ inline void TestDraws(const std::vector<float>& logits, const MakeDraws& make,
   }
 }
 
+// Weights of 1, whose sums are exact: a goal that is one of them belongs to what comes after it, a
+// share that is one of them to what comes before.
+inline void TestBoundaries(const MakeDraws& make) {
+  constexpr size_t kCount = 4096;
+  const DrawToken draw = make(std::vector<float>(kCount, -1.25f));
+  for (const size_t at : {1, 2, 31, 32, 33, 1023, 1024, 1025, 2048, 3000, 4095}) {
+    const double share = static_cast<double>(at) / kCount;
+    Check(draw({1, 0, 1, share}) == at, "a goal at the boundary to " + std::to_string(at));
+    Check(draw({1, 0, 1, share - 1e-9}) == at - 1, "a goal just before " + std::to_string(at));
+    Check(draw({1, 0, share, 1 - 0x1p-53}) == at - 1, "a share of " + std::to_string(at));
+    Check(draw({1, static_cast<int64_t>(at), 1, 1 - 0x1p-53}) == at - 1,
+          "the first " + std::to_string(at));
+  }
+}
+
 inline void TestAllDraws(Random& random, const MakeDraws& make) {
+  TestBoundaries(make);
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   for (const int64_t n : {1, 2, 7, 1000, 1024, 1025, 32000, 128256, 151936}) {
     const std::string what = "draws of " + std::to_string(n);
