@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -11,81 +10,10 @@
 #include "cuda/device.h"
 #include "cuda/fp8_linear.h"
 #include "cuda/kernels.h"
+#include "cuda_operands.h"
 
 namespace longsight::bench {
 namespace {
-
-void Require(cudaError_t error, const char* what) {
-  if (error == cudaSuccess) return;
-  std::fprintf(stderr, "longsight-bench-cuda: %s: %s\n", what, cuda::Describe(error).c_str());
-  std::exit(1);
-}
-
-// Device memory of pseudo-random bits that are small numbers in bf16 and fp32 alike.
-class Buffer {
- public:
-  explicit Buffer(int64_t bytes) {
-    Require(cudaMalloc(&data_, static_cast<size_t>(bytes)), "memory");
-    std::vector<uint16_t> block(1 << 22);
-    uint32_t state = 1;
-    for (uint16_t& bits : block) {
-      state = state * 1664525u + 1013904223u;
-      // Exponents of 2^-7 to 1, any sign and mantissa.
-      bits = static_cast<uint16_t>((state >> 16 & 0x807F) | ((120 + (state >> 8 & 7)) << 7));
-    }
-    const auto step = static_cast<int64_t>(block.size() * sizeof(uint16_t));
-    for (int64_t at = 0; at < bytes; at += step) {
-      Require(cudaMemcpy(static_cast<std::byte*>(data_) + at, block.data(),
-                         static_cast<size_t>(std::min(step, bytes - at)), cudaMemcpyHostToDevice),
-              "copy");
-    }
-  }
-  ~Buffer() { cudaFree(data_); }
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-  void* data() const { return data_; }
-
- private:
-  void* data_ = nullptr;
-};
-
-// The median of some runs, in milliseconds.
-double Time(const std::function<void()>& work) {
-  cudaEvent_t begin, end;
-  Require(cudaEventCreate(&begin), "event");
-  Require(cudaEventCreate(&end), "event");
-  for (int i = 0; i < 3; ++i) work();
-  std::vector<float> times;
-  for (int i = 0; i < 15; ++i) {
-    Require(cudaEventRecord(begin), "event");
-    work();
-    Require(cudaEventRecord(end), "event");
-    Require(cudaEventSynchronize(end), "the work");
-    times.push_back(0);
-    Require(cudaEventElapsedTime(&times.back(), begin, end), "event");
-  }
-  cudaEventDestroy(begin);
-  cudaEventDestroy(end);
-  std::ranges::sort(times);
-  return static_cast<double>(times[times.size() / 2]);
-}
-
-// A matrix in e4m3 with a scale for each row.
-class Fp8Buffer {
- public:
-  Fp8Buffer(int64_t rows, int64_t n) : bits_(rows * n), scales_(rows * 4) {
-    const Buffer wide(rows * n * 2);
-    Require(
-        cuda::QuantizeRows({wide.data(), cuda::DType::kBF16, n, bits_.data(), scales(), rows, n}),
-        "quantize");
-    Require(cudaDeviceSynchronize(), "quantize");
-  }
-  void* bits() const { return bits_.data(); }
-  float* scales() const { return static_cast<float*>(scales_.data()); }
-
- private:
-  Buffer bits_, scales_;
-};
 
 class Bench {
  public:
@@ -313,8 +241,31 @@ class Bench {
     rope.heads = 32;
     rope.inverse_frequency = static_cast<const double*>(frequency.data());
     rope.first_position = 900000;
+    NextTokens();
     Report("rope, 8192 x 32 heads of 128", Time([&] { Require(cuda::Rope(rope), "rope"); }),
            4.0 * kRows * kHidden, 0);
+  }
+
+  // From logits to a token; the bytes are those of the logits, read once.
+  void NextTokens() {
+    constexpr int64_t kVocabulary = 128256;
+    int64_t bytes = 0;
+    Require(cuda::SampleWorkspace(kVocabulary, &bytes), "the workspace");
+    const Buffer logits(kVocabulary * 4), key(8), workspace(bytes);
+    const auto* const values = static_cast<const float*>(logits.data());
+    auto* const drawn = static_cast<uint64_t*>(key.data());
+    Report("argmax, 128256 logits",
+           Time([&] { Require(cuda::Argmax({values, kVocabulary, drawn}), "argmax"); }),
+           4.0 * kVocabulary, 0);
+    for (const int64_t top_k : {int64_t{0}, int64_t{40}}) {
+      const std::string what = top_k == 0 ? "all" : "top " + std::to_string(top_k);
+      Report("sample, 128256 logits, temperature 1, " + what, Time([&] {
+               Require(cuda::Sample({values, kVocabulary, 1.0, top_k, 0.95, 0.5, drawn,
+                                     workspace.data(), bytes}),
+                       "sample");
+             }),
+             4.0 * kVocabulary, 0);
+    }
   }
 
   void Decode(const char* name, int64_t rows, int64_t tokens, int64_t heads, int64_t kv_heads,

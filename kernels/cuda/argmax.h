@@ -21,6 +21,15 @@ static LONGSIGHT_HD inline uint64_t ArgmaxKey(float logit, uint32_t id) {
   return static_cast<uint64_t>(order) << 32 | (0xFFFFFFFFu - id);
 }
 
+// The logit of a key, with zeros positive; NaN of kNanKey.
+static LONGSIGHT_HD inline float ArgmaxLogit(uint64_t key) {
+  const auto order = static_cast<uint32_t>(key >> 32);
+  const uint32_t bits = order >> 31 == 1 ? order & 0x7FFFFFFFu : ~order;
+  float logit;
+  memcpy(&logit, &bits, sizeof logit);
+  return logit;
+}
+
 static LONGSIGHT_HD inline uint32_t ArgmaxId(uint64_t key) {
   return 0xFFFFFFFFu - static_cast<uint32_t>(key);
 }

@@ -207,4 +207,25 @@ struct ArgmaxParams {
 };
 cudaError_t Argmax(const ArgmaxParams& p);
 
+// *key = the ArgmaxKey of the logit that is drawn of logits[n], fp32: in order largest first, equal
+// ones lowest id first, the first top_k (0: all); of those, weighed by exp(logit / temperature),
+// the fewest that hold the share top_p; of those, the first at which the weights so far exceed the
+// share `uniform`. fp64, in an order that n and top_k alone decide. The first where that is
+// infinite; kNanKey when a logit is NaN.
+struct SampleParams {
+  const float* logits;
+  int64_t n;           // 1 to kMostSampled
+  double temperature;  // above 0
+  int64_t top_k;
+  double top_p;    // above 0, up to 1
+  double uniform;  // from 0, below 1
+  uint64_t* key;
+  void* workspace;  // SampleWorkspace(n), aligned to 256 bytes
+  int64_t workspace_bytes;
+  cudaStream_t stream = nullptr;
+};
+inline constexpr int64_t kMostSampled = 1 << 20;
+cudaError_t SampleWorkspace(int64_t n, int64_t* bytes);
+cudaError_t Sample(const SampleParams& p);
+
 }  // namespace longsight::cuda

@@ -19,6 +19,7 @@
 #include "engine/line_choice.h"
 #include "engine/model.h"
 #include "engine/prefill_report.h"
+#include "engine/sampler.h"
 
 namespace longsight {
 
@@ -163,9 +164,9 @@ class Backend {
   virtual void ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t tokens) = 0;
   // logits[rows, vocabulary], on the host, = x[rows, hidden] * head^T. Waits.
   virtual void Logits(const Linear& head, ConstRows x, int64_t rows, float* logits) = 0;
-  // The id of the largest of the logits of x[1, hidden], and of equal ones the lowest. Waits.
-  // Throws Error(kInternal) when one is NaN.
-  virtual uint32_t Largest(const Linear& head, ConstRows x) = 0;
+  // The id that SampleToken (sampler.h) draws from the logits of x[1, hidden], but for rounding in
+  // fp64. Waits. Throws Error(kInternal) when one is NaN.
+  virtual uint32_t Sample(const Linear& head, ConstRows x, const Draw& draw) = 0;
   // y[n] = x[n], from the host. Has been read when this returns.
   virtual void Upload(const float* x, int64_t n, Rows y) = 0;
   // mass[head][i] += the row's attention to the keys [ends[i - 1], ends[i]). False: this device

@@ -211,10 +211,10 @@ class CpuBackend final : public Backend {
     Multiply(head, x, rows, {logits, DType::kF32, head.weight.shape[0]}, Accumulate::kOverwrite);
   }
 
-  uint32_t Largest(const Linear& head, ConstRows x) override {
+  uint32_t Sample(const Linear& head, ConstRows x, const Draw& draw) override {
     std::vector<float> logits(static_cast<size_t>(head.weight.shape[0]));
     Logits(head, x, 1, logits.data());
-    return longsight::Largest(logits);
+    return SampleToken(logits, draw);
   }
 
   void Upload(const float* x, int64_t n, Rows y) override { std::copy_n(x, n, Floats(y)); }

@@ -78,9 +78,18 @@ class CudaBackend final : public Backend {
                       " is not supported on GPUs (multiples of 8 up to " +
                       std::to_string(cuda::kMaxHeadSize) + " are); use device cpu");
     }
+    if (model.spec.vocabulary > cuda::kMostSampled) {
+      throw Error(ErrorCode::kModelUnsupported,
+                  "a vocabulary of " + std::to_string(model.spec.vocabulary) +
+                      " tokens is not supported on GPUs (up to " +
+                      std::to_string(cuda::kMostSampled) + " are); use device cpu");
+    }
     const int64_t before = memory_.held_bytes();
     weights_->Take(model);
-    largest_ = Hold(sizeof(uint64_t), "the largest logit");
+    drawn_ = Hold(sizeof(uint64_t), "a drawn token");
+    Check(cuda::SampleWorkspace(model.spec.vocabulary, &sample_workspace_bytes_),
+          "making room for draws");
+    sample_workspace_ = Hold(sample_workspace_bytes_, "logits in order");
     logits_ =
         Hold(kLogitRows * model.spec.vocabulary * static_cast<int64_t>(sizeof(float)), "logits");
     Wait();
@@ -223,14 +232,20 @@ class CudaBackend final : public Backend {
     }
   }
 
-  uint32_t Largest(const Linear& head, ConstRows x) override {
+  uint32_t Sample(const Linear& head, ConstRows x, const Draw& draw) override {
     const int64_t n = head.weight.shape[0];
     auto* const logits = reinterpret_cast<float*>(logits_.get());
     Multiply(head, x, 1, {logits, DType::kF32, n}, Accumulate::kOverwrite);
-    Check(cuda::Argmax({logits, n, reinterpret_cast<uint64_t*>(largest_.get()), stream_}),
-          "looking for the largest logit");
+    auto* const drawn = reinterpret_cast<uint64_t*>(drawn_.get());
+    if (draw.temperature == 0) {
+      Check(cuda::Argmax({logits, n, drawn, stream_}), "looking for the largest logit");
+    } else {
+      Check(cuda::Sample({logits, n, draw.temperature, draw.top_k, draw.top_p, draw.uniform, drawn,
+                          sample_workspace_.get(), sample_workspace_bytes_, stream_}),
+            "drawing a token");
+    }
     uint64_t key = 0;
-    Check(cudaMemcpyAsync(&key, largest_.get(), sizeof key, cudaMemcpyDeviceToHost, stream_),
+    Check(cudaMemcpyAsync(&key, drawn, sizeof key, cudaMemcpyDeviceToHost, stream_),
           "copying a token");
     Wait();
     if (key == cuda::kNanKey) ThrowNan();
@@ -301,7 +316,9 @@ class CudaBackend final : public Backend {
   cuda::HostCopies host_copies_{device_};
   std::unique_ptr<cuda::BlasLt> blas_;
   cudaStream_t stream_ = nullptr;
-  BackendMemory attention_workspace_, blas_workspace_, ids_, logits_, largest_, widened_;
+  BackendMemory attention_workspace_, blas_workspace_, ids_, logits_, drawn_, widened_;
+  BackendMemory sample_workspace_;
+  int64_t sample_workspace_bytes_ = 0;
   cuda::Staging staged_ids_{kBlockRows * static_cast<int64_t>(sizeof(uint32_t))};
   // Times, and what sparse heads did, since the last Collect.
   std::unique_ptr<cuda::Timeline> timeline_;

@@ -357,10 +357,10 @@ void Decoder::ComputeLogits(const Chunk& chunk, int64_t first_row, int64_t rows,
 void Decoder::ComputeNext(const Chunk& chunk) {
   const int64_t row = chunk.rows() - 1;
   if (chunk.next.logits != nullptr) ComputeLogits(chunk, row, 1, chunk.next.logits);
-  if (chunk.next.largest == nullptr) return;
+  if (chunk.next.token == nullptr) return;
   backend_.RmsNorm(chunk.space.residual.From(row), model_.final_norm, model_.spec.norm_epsilon, 1,
                    chunk.space.normed);
-  *chunk.next.largest = backend_.Largest(model_.head, chunk.space.normed);
+  *chunk.next.token = backend_.Sample(model_.head, chunk.space.normed, chunk.next.draw);
 }
 
 // Each row's output against the token that follows it.

@@ -13,6 +13,7 @@
 #include "engine/backend.h"
 #include "engine/kv_state.h"
 #include "engine/model.h"
+#include "engine/sampler.h"
 #include "engine/workspace.h"
 
 namespace longsight {
@@ -26,10 +27,11 @@ using AttentionObserver = std::function<void(int64_t layer, const SparseCall& de
 
 // What is wanted of the position after the last token, where anything is.
 struct NextToken {
-  float* logits = nullptr;      // [vocabulary]
-  uint32_t* largest = nullptr;  // the id of the largest logit
+  float* logits = nullptr;    // [vocabulary]
+  uint32_t* token = nullptr;  // what `draw` draws from them
+  Draw draw = {};
 
-  bool wanted() const { return logits != nullptr || largest != nullptr; }
+  bool wanted() const { return logits != nullptr || token != nullptr; }
 };
 
 class Decoder {

@@ -233,14 +233,8 @@ GenerateResult Engine::Generate(const KvState& base, std::span<const uint32_t> t
   std::shared_ptr<KvSegment> segment =
       NewSegment(base, std::nullopt, capacity, options.chunk_tokens);
   Workspace workspace(model_.spec, *backend_, std::min(options.chunk_tokens, count));
-  // The largest logit is found where the logits are; drawing from them takes all of them here.
-  std::vector<float> logits;
   uint32_t token = 0;
-  NextToken next{.largest = &token};
-  if (!sampler.greedy()) {
-    logits.resize(static_cast<size_t>(model_.spec.vocabulary));
-    next = {.logits = logits.data()};
-  }
+  NextToken next{.token = &token};
   Decoder decoder(model_, *backend_);
   AttentionEvidence evidence(model_.spec, options.evidence_ends, base.token_count());
   if (!options.evidence_ends.empty()) decoder.SetEvidence(evidence);
@@ -250,12 +244,12 @@ GenerateResult Engine::Generate(const KvState& base, std::span<const uint32_t> t
   try {
     backend_->ForgetSteps();
     while (static_cast<int64_t>(result.tokens.size()) < max_tokens) {
+      next.draw = sampler.Next();
       if (result.tokens.empty()) {
         decoder.Forward(base, *segment, tokens, workspace, cancel, [](int64_t) {}, next);
       } else {
         decoder.Step(base, *segment, result.tokens.back(), workspace, cancel, next);
       }
-      if (!sampler.greedy()) token = sampler.Sample(logits);
       if (result.tokens.empty()) {
         result.first_token_ms = watch.milliseconds();
         decode_watch = Stopwatch();

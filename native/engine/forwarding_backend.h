@@ -68,7 +68,9 @@ class ForwardingBackend : public Backend {
   void Logits(const Linear& head, ConstRows x, int64_t rows, float* logits) override {
     inner_->Logits(head, x, rows, logits);
   }
-  uint32_t Largest(const Linear& head, ConstRows x) override { return inner_->Largest(head, x); }
+  uint32_t Sample(const Linear& head, ConstRows x, const Draw& draw) override {
+    return inner_->Sample(head, x, draw);
+  }
   void Upload(const float* x, int64_t n, Rows y) override { inner_->Upload(x, n, y); }
   void Mark(Phase phase) override { inner_->Mark(phase); }
   bool Pace() override { return inner_->Pace(); }

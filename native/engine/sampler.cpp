@@ -57,10 +57,6 @@ std::vector<uint32_t> LargestFirst(std::span<const float> logits, size_t count) 
   return ids;
 }
 
-}  // namespace
-
-void ThrowNan() { throw Error(ErrorCode::kInternal, "the model produced NaN instead of logits"); }
-
 uint32_t Largest(std::span<const float> logits) {
   size_t best = 0;
   for (size_t i = 0; i < logits.size(); ++i) {
@@ -69,6 +65,10 @@ uint32_t Largest(std::span<const float> logits) {
   }
   return static_cast<uint32_t>(best);
 }
+
+}  // namespace
+
+void ThrowNan() { throw Error(ErrorCode::kInternal, "the model produced NaN instead of logits"); }
 
 Sampler::Sampler(const SamplingOptions& options) : options_(options), state_(options.seed) {
   if (!(options.temperature >= 0 && std::isfinite(options.temperature))) {
@@ -91,19 +91,22 @@ double Sampler::NextUniform() {
   return static_cast<double>(z >> 11) * 0x1p-53;
 }
 
-uint32_t Sampler::Sample(std::span<const float> logits) {
-  if (greedy()) return Largest(logits);
+Draw Sampler::Next() {
+  return {options_.temperature, options_.top_k, options_.top_p, NextUniform()};
+}
+
+uint32_t SampleToken(std::span<const float> logits, const Draw& draw) {
+  if (draw.temperature == 0) return Largest(logits);
   if (std::any_of(logits.begin(), logits.end(), [](float x) { return std::isnan(x); })) ThrowNan();
-  const size_t count = options_.top_k == 0
-                           ? logits.size()
-                           : std::min(logits.size(), static_cast<size_t>(options_.top_k));
+  const size_t count =
+      draw.top_k == 0 ? logits.size() : std::min(logits.size(), static_cast<size_t>(draw.top_k));
   const std::vector<uint32_t> ids = LargestFirst(logits, count);
   std::vector<double> weights(ids.size());
   double total = 0;
   for (size_t i = 0; i < ids.size(); ++i) {
     // Relative to the largest, so that no weight overflows.
     const double distance = static_cast<double>(logits[ids[i]]) - logits[ids[0]];
-    weights[i] = std::exp(distance / options_.temperature);
+    weights[i] = std::exp(distance / draw.temperature);
     total += weights[i];
   }
   // The shortest head of the list that holds the share top_p; never empty.
@@ -111,8 +114,8 @@ uint32_t Sampler::Sample(std::span<const float> logits) {
   size_t end = 0;
   do {
     kept += weights[end++];
-  } while (end < weights.size() && kept < options_.top_p * total);
-  double target = NextUniform() * kept;
+  } while (end < weights.size() && kept < draw.top_p * total);
+  double target = draw.uniform * kept;
   for (size_t i = 0; i + 1 < end; ++i) {
     if (target < weights[i]) return ids[i];
     target -= weights[i];

@@ -12,24 +12,29 @@ struct SamplingOptions {
   uint64_t seed = 0;
 };
 
+// How one token is drawn from logits: temperature, then top-k, then top-p, as transformers orders
+// its logits processors. Logits are in order largest first, and equal ones lowest id first; where
+// the largest is infinite, the first of that order is drawn.
+struct Draw {
+  double temperature = 0;  // 0: the first of that order
+  int64_t top_k = 0;       // 0: all
+  double top_p = 1;        // above 0, up to 1
+  double uniform = 0;      // from 0, below 1: which share of what is left is passed over
+};
+
 // Error(kInternal): a logit is NaN.
 [[noreturn]] void ThrowNan();
 
-// The id of the largest logit, and of equal ones the lowest. Throws as ThrowNan does.
-uint32_t Largest(std::span<const float> logits);
+// The id that `draw` draws, on the host. Throws as ThrowNan does.
+uint32_t SampleToken(std::span<const float> logits, const Draw& draw);
 
-// Draws tokens from logits. Equal options, seed and logits give equal tokens on every platform.
+// The draws of one generation. Equal options and seed give equal draws on every platform.
 class Sampler {
  public:
   // Throws Error(kInvalidArgument) that names the option and its range.
   explicit Sampler(const SamplingOptions& options);
 
-  // Every sample is the largest logit.
-  bool greedy() const { return options_.temperature == 0; }
-
-  // Temperature, then top-k, then top-p, as transformers orders its logits processors. Among equal
-  // logits the lowest id wins. Throws Error(kInternal) when a logit is NaN.
-  uint32_t Sample(std::span<const float> logits);
+  Draw Next();
 
  private:
   double NextUniform();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "check.h"
+#include "draws_twice_backend.h"
 #include "engine/engine.h"
 #include "fp8_rounding_backend.h"
 #include "limited_backend.h"
@@ -78,6 +79,7 @@ class CudaModel {
     StepByStep();
     ForksAndViews();
     Generates();
+    DrawsAsTheHostDoes();
     Evidence();
     Steps(*gpu_, 3 * std::max(kAnyway, worst_rounding_));
     Fp8();
@@ -165,19 +167,20 @@ class CudaModel {
     const GenerateResult second =
         gpu_->Generate(prefix, Tokens(130, 160), options, kNever, [](uint32_t) {});
     CHECK(first.tokens.size() == 8 && second.tokens.size() == 8);
-    // Found on the device: the first of the largest, where logits that are brought here have it.
-    CHECK(first.tokens[0] == Largest(gpu_->Logits({}, tokens_, 64, kNever)));
-    // Drawn from logits that were brought here: the same seed, the same tokens.
+    // Drawn on the device as here from the same logits, and the same seed gives the same tokens.
+    const std::vector<float> logits = gpu_->Logits({}, tokens_, 64, kNever);
+    CHECK(first.tokens[0] == SampleToken(logits, {}));
     options.sampling = {.temperature = 1, .top_p = 0.9, .seed = 11};
     const auto draw = [&] {
       return gpu_->Generate({}, tokens_, options, kNever, [](uint32_t) {}).tokens;
     };
-    CHECK(draw() == draw());
+    const std::vector<uint32_t> drawn = draw();
+    CHECK(draw() == drawn);
+    CHECK(drawn[0] == SampleToken(logits, Sampler(options.sampling).Next()));
     options.sampling.seed = 12;
     const std::vector<uint32_t> other = draw();
     options.sampling.temperature = 1e-6;  // as good as greedy
     CHECK(draw()[0] == first.tokens[0] && other.size() == 8);
-    options.sampling = {};
     // What was sampled is what the CPU's logits rank highest, or as good as that.
     const std::vector<float>& exact = After(160).exact;
     const float best = *std::max_element(exact.begin(), exact.end());
@@ -185,6 +188,22 @@ class CudaModel {
       CHECK_WITH(exact[result->tokens[0]] >= best - 0.05f * std::abs(best),
                  name_ + ": sampled a token that the CPU ranks low");
     }
+  }
+
+  // Every token of a generation is the one that the host draws from the device's logits.
+  void DrawsAsTheHostDoes() {
+    int64_t draws = 0;
+    Engine engine(LoadModel(dir_), std::make_unique<DrawsTwiceBackend>(draws), Precision::kBf16);
+    GenerateOptions options;
+    options.max_tokens = 25;
+    options.chunk_tokens = 64;
+    for (const SamplingOptions& sampling :
+         {SamplingOptions{}, SamplingOptions{.temperature = 1, .seed = 3},
+          SamplingOptions{.temperature = 5, .top_k = 40, .top_p = 0.8, .seed = 4}}) {
+      options.sampling = sampling;
+      engine.Generate({}, tokens_, options, kNever, [](uint32_t) {});
+    }
+    CHECK(draws == 3 * 25);
   }
 
   // Recorded steps leave the same keys and values as a prompt does, beyond where a recording ends.

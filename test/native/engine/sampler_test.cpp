@@ -17,15 +17,17 @@ std::map<uint32_t, double> Shares(const SamplingOptions& options,
                                   const std::vector<float>& logits) {
   Sampler sampler(options);
   std::map<uint32_t, double> shares;
-  for (int i = 0; i < kDraws; ++i) shares[sampler.Sample(logits)] += 1.0 / kDraws;
+  for (int i = 0; i < kDraws; ++i) shares[SampleToken(logits, sampler.Next())] += 1.0 / kDraws;
   return shares;
 }
 
 void PicksTheLargest() {
-  CHECK(Sampler({}).Sample(std::vector<float>{1, 5, 2, 5}) == 1);
-  CHECK(Sampler({}).Sample(std::vector<float>{-3}) == 0);
+  CHECK(SampleToken(std::vector<float>{1, 5, 2, 5}, {}) == 1);
+  CHECK(SampleToken(std::vector<float>{-3}, {}) == 0);
   const float infinity = std::numeric_limits<float>::infinity();
-  CHECK(Sampler({.temperature = 1}).Sample(std::vector<float>{-infinity, 0, -infinity}) == 1);
+  const Draw last = {.temperature = 1, .uniform = 1 - 0x1p-53};
+  CHECK(SampleToken(std::vector<float>{-infinity, 0, -infinity}, last) == 1);
+  CHECK(SampleToken(std::vector<float>{0, infinity, infinity}, last) == 1);
 }
 
 void FollowsTheDistribution() {
@@ -54,20 +56,24 @@ void OrdersAllAsItOrdersFew() {
   logits[2000] = -std::numeric_limits<float>::infinity();  // never drawn, and the last in order
   logits[77] = 1e-40f;
   Sampler all({.temperature = 2, .seed = 5}), few({.temperature = 2, .top_k = 2999, .seed = 5});
-  for (int i = 0; i < 2000; ++i) CHECK(all.Sample(logits) == few.Sample(logits));
+  for (int i = 0; i < 2000; ++i) {
+    CHECK(SampleToken(logits, all.Next()) == SampleToken(logits, few.Next()));
+  }
 }
 
 void IsDeterministic() {
-  const std::vector<float> logits{0.1f, 0.2f, 0.3f, 0.4f, 0.5f};
   Sampler a({.temperature = 1, .seed = 9}), b({.temperature = 1, .seed = 9});
-  for (int i = 0; i < 100; ++i) CHECK(a.Sample(logits) == b.Sample(logits));
+  for (int i = 0; i < 100; ++i) {
+    const Draw draw = a.Next();
+    CHECK(draw.uniform == b.Next().uniform && draw.uniform >= 0 && draw.uniform < 1);
+  }
 }
 
 void RefusesNonsense() {
   CHECK_ERROR(ErrorCode::kInternal, "NaN",
-              [] { Sampler({.temperature = 1}).Sample(std::vector<float>{std::nanf(""), 1}); });
+              [] { SampleToken(std::vector<float>{std::nanf(""), 1}, {.temperature = 1}); });
   CHECK_ERROR(ErrorCode::kInternal, "NaN",
-              [] { Sampler({}).Sample(std::vector<float>{1, std::nanf("")}); });
+              [] { SampleToken(std::vector<float>{1, std::nanf("")}, {}); });
   CHECK_ERROR(ErrorCode::kInvalidArgument, "topK", [] { Sampler({.top_k = -1}); });
   CHECK_ERROR(ErrorCode::kInvalidArgument, "topP", [] { Sampler({.top_p = 1.5}); });
   CHECK_ERROR(ErrorCode::kInvalidArgument, "temperature",
