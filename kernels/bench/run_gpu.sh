@@ -76,7 +76,7 @@ fi
 wants check sanitize variants dense sparse chosen peers || exit 0
 
 flags=(-std=c++20 -O3 -Ikernels -Ikernels/cuda -Itest/native -Inative -gencode "$arch")
-library=(attention_prefill attention_prefill_sparse probe lines blocks tensor_map)
+library=(attention_prefill attention_prefill_sparse probe lines blocks recall tensor_map)
 tests=(attention_prefill_test attention_sparse_test attention_probe_test attention_long_test)
 benches=(cuda_attention cuda_attention_index)
 sources=("${library[@]/#/kernels/cuda/}" "${tests[@]/#/test/native/cuda/}" "${benches[@]/#/kernels/bench/}")
@@ -109,7 +109,7 @@ done
 for test in attention_prefill_test attention_sparse_test attention_probe_test; do
   for variant in ampere racecheck; do
     nvcc -gencode "$arch" -o "$build/${test}_$variant" "$build/$test.o" "$build"/host_*.o "$build/${variant}"_*.o \
-      "$build"/{lines,blocks,tensor_map}.o || exit 1
+      "$build"/{lines,blocks,recall,tensor_map}.o || exit 1
   done
 done
 cat "$results"/build_*.log > "$results/build.log" && rm "$results"/build_*.log

@@ -114,7 +114,9 @@ struct DrawnSums {
   }
 };
 
-void CompareChoice(Random& random, int64_t first_position, int64_t rows, int64_t probe_rows) {
+// Floor below 0: each pattern's own.
+void CompareChoice(Random& random, int64_t first_position, int64_t rows, int64_t probe_rows,
+                   double floor, const index::AreaBudget& area) {
   const int64_t tokens = first_position + rows;
   const std::vector<index::HeadPattern> patterns = {{PatternKind::kVerticalSlash, 1000, 6096, 0.6},
                                                     {PatternKind::kVerticalSlash, 30, 800, 0},
@@ -125,9 +127,6 @@ void CompareChoice(Random& random, int64_t first_position, int64_t rows, int64_t
                                                     {PatternKind::kVerticalSlash, 0, 0}};
   const auto heads = static_cast<int64_t>(patterns.size());
   const int64_t band_count = index::DivideUp(tokens, index::kBandOffsets);
-  // Below 0: each pattern's own.
-  const double floors[] = {-1.0, 0.0, 0.3, 0.8, 0.97};
-  const double floor = floors[random.Integer(0, 4)];
   std::vector<float> columns, bands;
   for (int64_t h = 0; h < heads; ++h) {
     const DrawnSums sums(random, tokens, probe_rows);
@@ -151,14 +150,17 @@ void CompareChoice(Random& random, int64_t first_position, int64_t rows, int64_t
                          device_columns.data(),
                          device_bands.data(),
                          floor,
+                         area,
                          {head_lines.data(), line_columns.data(), column_capacity,
                           line_bands.data(), band_capacity, nullptr, 0, order.data()},
                          reports.data(),
                          nullptr});
-  char text[120];
-  std::snprintf(text, sizeof text, "choice for %lld rows at %lld, probe %lld, floor %.2f",
+  char text[160];
+  std::snprintf(text, sizeof text,
+                "choice for %lld rows at %lld, probe %lld, floor %.2f, budget %lld%s",
                 static_cast<long long>(rows), static_cast<long long>(first_position),
-                static_cast<long long>(probe_rows), floor);
+                static_cast<long long>(probe_rows), floor, static_cast<long long>(area.keys),
+                area.fill ? " filled" : "");
   const std::string name = text;
   Check(launched.ok(), name + ": " + launched.what);
   Cuda(cudaDeviceSynchronize(), text);
@@ -183,7 +185,8 @@ void CompareChoice(Random& random, int64_t first_position, int64_t rows, int64_t
         break;
       default:
         expected =
-            ChooseLines(patterns[at], chunk, probe, floor >= 0 ? floor : patterns[at].recall_floor);
+            ChooseLines(patterns[at], chunk, probe, floor >= 0 ? floor : patterns[at].recall_floor,
+                        area);
     }
     Check(got[at].kind == static_cast<int32_t>(expected.kind), of_head + ": kinds differ");
     Check(std::fabs(got_reports[at].pairs - expected.pairs) <= 1e-9 * expected.pairs,
@@ -226,6 +229,61 @@ void CompareChoice(Random& random, int64_t first_position, int64_t rows, int64_t
   for (size_t i = 0; i < sorted.size(); ++i) {
     Check(sorted[i] == static_cast<int32_t>(i), name + ": every head once");
   }
+}
+
+// Any floor, with the default budget; and budgets that are given, filled or not, from the least to
+// nearly all keys.
+void CompareChoices(Random& random, int64_t first_position, int64_t rows, int64_t probe_rows) {
+  const double floors[] = {-1.0, 0.0, 0.3, 0.8, 0.97};
+  CompareChoice(random, first_position, rows, probe_rows, floors[random.Integer(0, 4)], {});
+  const int64_t tokens = first_position + rows;
+  for (const int64_t divisor : {100, 16, 4, 2, 1}) {
+    const int64_t keys = std::max<int64_t>(1, tokens / divisor - random.Integer(0, tokens / 200));
+    for (const bool fill : {false, true}) {
+      CompareChoice(random, first_position, rows, probe_rows, 0, {keys, fill});
+    }
+  }
+  // The guard grows a budget that is filled, too.
+  CompareChoice(random, first_position, rows, probe_rows, 0.5, {tokens / 50 + 1, true});
+}
+
+// The mean over a chunk's last rows, of heads that are not dense; the others' stays.
+void CompareRecall(Random& random, int64_t heads, int64_t rows, int64_t probe_rows) {
+  std::vector<float> lse = random.Floats(rows * heads, 3.0f);
+  std::vector<float> dense = random.Floats(heads * index::kProbeRows, 0.3f);
+  std::vector<cuda::HeadLines> kinds;
+  std::vector<double> expected;
+  for (int64_t head = 0; head < heads; ++head) {
+    kinds.push_back({static_cast<int32_t>(head % 4), 0, 0, 0});
+    // From little to more than all, which rounding can come to.
+    const float kept = -3.0f + 4.0f * static_cast<float>(head) / static_cast<float>(heads);
+    double sum = 0;
+    for (int64_t i = 0; i < probe_rows; ++i) {
+      const float of_all = lse[static_cast<size_t>((rows - probe_rows + i) * heads + head)] - kept;
+      float& probed = dense[static_cast<size_t>(head * index::kProbeRows + i)];
+      probed += of_all;
+      sum += std::exp(
+          static_cast<double>(lse[static_cast<size_t>((rows - probe_rows + i) * heads + head)]) -
+          static_cast<double>(probed));
+    }
+    const bool is_dense = kinds.back().kind == static_cast<int32_t>(PatternKind::kDense);
+    expected.push_back(is_dense ? 0.25 : std::min(1.0, sum / static_cast<double>(probe_rows)));
+  }
+  const std::vector<cuda::HeadReport> before(static_cast<size_t>(heads), {7, 3, 0.25});
+  DeviceArray<float> device_lse(lse), device_dense(dense);
+  DeviceArray<cuda::HeadLines> device_kinds(kinds);
+  DeviceArray<cuda::HeadReport> reports(before);
+  const std::string name = "recall of " + std::to_string(probe_rows) + " rows";
+  const cuda::Launched launched =
+      cuda::MeasureRecall({device_kinds.data(), heads, rows, probe_rows, device_lse.data(),
+                           device_dense.data(), reports.data(), nullptr});
+  Check(launched.ok(), name + ": " + launched.what);
+  std::vector<double> recalls;
+  for (const cuda::HeadReport& report : reports.Download()) {
+    recalls.push_back(report.recall);
+    Check(report.pairs == 7 && report.guard_pairs == 3, name + ": nothing else changes");
+  }
+  CheckClose(recalls, expected, 1e-12, 1e-12, name);
 }
 
 // Which blocks beat which is decided in fp32 here and in fp64 there: a block may stand for another
@@ -339,8 +397,10 @@ int Run(bool quick) {
     shapes.insert(shapes.end(), more.begin(), more.end());
   }
   for (const Shape& s : shapes) CompareProbe(random, s);
-  CompareChoice(random, 0, 64, 64);
-  CompareChoice(random, 3000, 1000, 64);
+  CompareChoices(random, 0, 64, 64);
+  CompareChoices(random, 3000, 1000, 64);
+  CompareRecall(random, 9, 100, 64);
+  CompareRecall(random, 40, 64, 17);
   CompareBlocks(random, 0, 200, 3);
   CompareBlocks(random, 1500, 130, 9);
   if (!quick) {
@@ -348,9 +408,9 @@ int Run(bool quick) {
     CompareBlocks(random, 40, 1000, 100);
     for (int i = 0; i < 12; ++i) {
       const int64_t rows = random.Integer(1, 9000);
-      CompareChoice(random, random.Integer(0, 60000), rows, std::min<int64_t>(rows, 64));
+      CompareChoices(random, random.Integer(0, 60000), rows, std::min<int64_t>(rows, 64));
     }
-    CompareChoice(random, 300000, 16384, 64);
+    CompareChoices(random, 300000, 16384, 64);
   }
   std::printf("%s: %d failures\n", failures == 0 ? "passed" : "FAILED", failures);
   return failures == 0 ? 0 : 1;

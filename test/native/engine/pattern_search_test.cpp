@@ -181,7 +181,7 @@ void BudgetsAreFilled() {
   for (size_t band = 1000; band < 2000; ++band)
     bands[band] = 1.0f - 1e-4f * static_cast<float>(band);
   const ChunkRows chunk = {tokens - rows, rows, 96};
-  const auto choose = [&](const AreaBudget& area) {
+  const auto choose = [&](const index::AreaBudget& area) {
     std::vector<float> spent = bands;
     const ProbeSums probe = {columns.data(), spent.data(), tokens, 64};
     return ChooseLines(index::kDefaultPattern, chunk, probe, 0, area).pairs /
