@@ -82,8 +82,9 @@ void Chunk(int64_t tokens, int64_t rows, double recall_floor) {
   probe.lse = lse.data();
   probe.workspace = workspace.data();
   const cuda::ChooseLinesParams choice = {
-      patterns.data(),  kHeads,       tokens - rows, rows,    probe.rows,     columns.data(),
-      band_sums.data(), recall_floor, {},            p.lines, reports.data(), nullptr};
+      patterns.data(), kHeads,           tokens - rows, rows, probe.rows,
+      columns.data(),  band_sums.data(), recall_floor,  {},   p.lines,
+      reports.data(),  nullptr};
   const double probe_ms = MedianMs(5, [&] { Must(cuda::Probe(probe)); });
   const double both_ms = MedianMs(5, [&] {
     Must(cuda::Probe(probe));

@@ -31,8 +31,9 @@ void BenchElementwise(const BenchContext& c, std::vector<Row>& rows) {
   measure("swiglu", shape, 3 * tensor, [&] { c.ops.swiglu(c.pool, swiglu); });
 
   std::vector<double> sums(2 * kSize / 64);
-  measure("compare heads", "[" + std::to_string(kRows) + ", " + std::to_string(kSize / 64) + ", 64]",
-          2 * tensor, [&] {
+  measure("compare heads",
+          "[" + std::to_string(kRows) + ", " + std::to_string(kSize / 64) + ", 64]", 2 * tensor,
+          [&] {
             c.ops.compare_heads(
                 c.pool, {x.data(), kSize, up.data(), kSize, kRows, kSize / 64, 64, sums.data()});
           });

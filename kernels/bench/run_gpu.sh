@@ -38,7 +38,7 @@ nvidia-smi --query-gpu=name,driver_version,clocks.sm,power.limit --format=csv,no
 if wants others operations followup prefill; then
   bin=${LONGSIGHT_BIN:-$build/cmake/bin}
   if [ -z "${LONGSIGHT_BIN:-}" ]; then
-    targets=(kernels_cuda_{copies,decode,elementwise,mass,matmul,quantize_rows,fp8,blas_abi}_test cuda_{prefill,model}_test longsight-bench-{cuda,followup,prefill})
+    targets=(kernels_cuda_{copies,decode,elementwise,mass,matmul,quantize_rows,fp8,blas_abi}_test cuda_{prefill,search,model}_test longsight-bench-{cuda,followup,prefill})
     { cmake -S . -B "$build/cmake" -DLONGSIGHT_TESTS=ON -DLONGSIGHT_CUDA=ON -DCMAKE_CUDA_ARCHITECTURES=90a-real &&
       cmake --build "$build/cmake" -j"$(nproc)" --target "${targets[@]}"; } > "$results/build_cmake.log" 2>&1 ||
       { tail "$results/build_cmake.log"; exit 1; }
@@ -46,6 +46,7 @@ if wants others operations followup prefill; then
   {
     for test in copies decode elementwise mass matmul quantize_rows fp8 blas_abi; do step others 120 "$bin/kernels_cuda_${test}_test"; done
     step others 60 "$bin/cuda_prefill_test"
+    step others 60 "$bin/cuda_search_test"
     step others 120 "$bin/cuda_model_test" test/golden glm4-9b llama llama31 qwen2 qwen3 smollm3
     step operations 120 "$bin/longsight-bench-cuda"
     million=1000000

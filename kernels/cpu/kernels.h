@@ -216,8 +216,8 @@ void Convert(ThreadPool& pool, const float* x, void* y, DType y_type, int64_t n)
 void Embed(ThreadPool& pool, const void* table, DType type, const uint32_t* ids, int64_t rows,
            int64_t n, float* y);
 
-// sums[heads, 2] over all rows and elements: the squares of expected[rows, heads, head_size], and of
-// actual - expected. In fp64, whatever the number of threads the same.
+// sums[heads, 2] over all rows and elements: the squares of expected[rows, heads, head_size], and
+// of actual - expected. In fp64, whatever the number of threads the same.
 struct CompareHeadsParams {
   const float* expected;
   int64_t expected_stride;

@@ -142,8 +142,8 @@ struct HeadReport {
 };
 
 // The lines of every head in a chunk, from the probe's sums: the budget and its filling, the recall
-// guard and the fall back to dense of the CPU engine's choice, on the device. `patterns` is host memory, read
-// before this returns; at most 256 heads.
+// guard and the fall back to dense of the CPU engine's choice, on the device. `patterns` is host
+// memory, read before this returns; at most 256 heads.
 struct ChooseLinesParams {
   const index::HeadPattern* patterns;  // host [heads]
   int64_t heads;
@@ -153,8 +153,8 @@ struct ChooseLinesParams {
   float* bands;          // of Probe; changed
   double recall_floor;   // of every head, 0: no guard; below 0: each pattern's own
   index::AreaBudget area;
-  Lines lines;           // written, but for `blocks`
-  HeadReport* reports;   // [heads]
+  Lines lines;          // written, but for `blocks`
+  HeadReport* reports;  // [heads]
   CUstream_st* stream;
 };
 // What the lists of `lines` must hold: all columns, and runs of bands.
@@ -181,8 +181,8 @@ size_t ChooseBlocksWorkspaceBytes(int64_t heads, int64_t kv_heads, int64_t head_
                                   int64_t tokens);
 Launched ChooseBlocks(const ChooseBlocksParams& p);
 
-// The recall of every head that is not dense, to its report: the mean over the probe rows of exp(the
-// log-sum-exp of what was attended to - that of all keys).
+// The recall of every head that is not dense, to its report: the mean over the probe rows of
+// exp(the log-sum-exp of what was attended to - that of all keys).
 struct MeasureRecallParams {
   const HeadLines* kinds;  // [heads], of the choice
   int64_t heads;

@@ -168,8 +168,8 @@ struct DequantizeRowsParams {
 };
 cudaError_t DequantizeRows(const DequantizeRowsParams& p);
 
-// sums[heads, 2] over all rows and elements: the squares of expected[rows, heads, head_size], and of
-// actual - expected, both bf16 in strides of multiples of 8. In fp64, and the same in every run.
+// sums[heads, 2] over all rows and elements: the squares of expected[rows, heads, head_size], and
+// of actual - expected, both bf16 in strides of multiples of 8. In fp64, and the same in every run.
 // head_size: any multiple of 8 up to kMaxHeadSize.
 struct CompareHeadsParams {
   const void* expected;

@@ -184,9 +184,8 @@ void CompareChoice(Random& random, int64_t first_position, int64_t rows, int64_t
         expected = ChooseBlocks(patterns[at], chunk);
         break;
       default:
-        expected =
-            ChooseLines(patterns[at], chunk, probe, floor >= 0 ? floor : patterns[at].recall_floor,
-                        area);
+        expected = ChooseLines(patterns[at], chunk, probe,
+                               floor >= 0 ? floor : patterns[at].recall_floor, area);
     }
     Check(got[at].kind == static_cast<int32_t>(expected.kind), of_head + ": kinds differ");
     Check(std::fabs(got_reports[at].pairs - expected.pairs) <= 1e-9 * expected.pairs,

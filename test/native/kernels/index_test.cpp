@@ -250,9 +250,9 @@ void TestFill(Random& random) {
     for (const double share : {1.0, 0.7, 0.3, 0.1}) {
       const int64_t wanted = 4096;
       const auto cover = [&](int64_t counted) {
-        return std::min(counted, static_cast<int64_t>(
-                                     share * 4096 *
-                                     std::pow(static_cast<double>(counted) / 4096, power)));
+        return std::min(counted,
+                        static_cast<int64_t>(share * 4096 *
+                                             std::pow(static_cast<double>(counted) / 4096, power)));
       };
       const Filled filled = FillWith({wanted, true}, 1'000'000, cover);
       const std::string what = "fill: power " + std::to_string(power) + " share " +
@@ -266,8 +266,8 @@ void TestFill(Random& random) {
   const Filled stuck = FillWith({4096, true}, 1'000'000, [](int64_t) { return 1000; });
   Check(stuck.covered == 1000 && stuck.taken == 2, "fill: nothing more to cover");
   // A step over the budget: what lies before it, taken once more.
-  const Filled step = FillWith({4096, true}, 1'000'000,
-                               [](int64_t keys) { return keys < 9'000 ? 2'000 : 50'000; });
+  const Filled step =
+      FillWith({4096, true}, 1'000'000, [](int64_t keys) { return keys < 9'000 ? 2'000 : 50'000; });
   Check(step.counted < 9'000 && step.covered == 2'000, "fill: before a step");
   // Whatever the steps are like.
   for (int i = 0; i < 2000; ++i) {
