@@ -303,15 +303,10 @@ class Bench {
            6.0 * kRows * kFfn, 0);
     const Buffer other(kRows * kHidden * 2), sums(32 * 16),
         parts(cuda::CompareHeadsWorkspaceBytes(32));
-    cuda::CompareHeadsParams compare{};
-    compare.expected = normed.data();
-    compare.actual = other.data();
-    compare.expected_stride = compare.actual_stride = kHidden;
-    compare.rows = kRows;
-    compare.heads = 32;
-    compare.head_size = 128;
-    compare.sums = static_cast<double*>(sums.data());
-    compare.workspace = parts.data();
+    const cuda::CompareHeadsParams compare = {
+        normed.data(), kHidden, other.data(), kHidden,
+        kRows,         32,      128,          static_cast<double*>(sums.data()),
+        parts.data()};
     Report("compare heads, 8192 x 32 heads of 128",
            Time([&] { Require(cuda::CompareHeads(compare), "compare"); }), 4.0 * kRows * kHidden,
            0);

@@ -78,7 +78,7 @@ wants check sanitize variants dense sparse chosen peers || exit 0
 
 flags=(-std=c++20 -O3 -Ikernels -Ikernels/cuda -Itest/native -Inative -gencode "$arch")
 library=(attention_prefill attention_prefill_sparse probe lines blocks recall tensor_map)
-tests=(attention_prefill_test attention_sparse_test attention_probe_test attention_long_test)
+tests=(attention_prefill_test attention_sparse_test attention_probe_test attention_choice_test attention_long_test)
 benches=(cuda_attention cuda_attention_index)
 sources=("${library[@]/#/kernels/cuda/}" "${tests[@]/#/test/native/cuda/}" "${benches[@]/#/kernels/bench/}")
 pids=()
@@ -120,7 +120,7 @@ grep -E 'C75[0-9]+|[1-9][0-9]* bytes spill' "$results/build.log"
   for test in "${tests[@]}" attention_{prefill,sparse,probe}_test_ampere; do
     step check 30 "$build/$test"
   done
-  for test in "${tests[@]:0:3}"; do
+  for test in "${tests[@]:0:4}"; do
     step sanitize 40 compute-sanitizer --print-limit 3 --tool memcheck "$build/$test" --quick
     racecheck=$build/${test}_racecheck
     [ -x "$racecheck" ] || racecheck=$build/$test

@@ -210,7 +210,6 @@ class CpuBackend final : public Backend {
                            spec.kv_heads * spec.head_size * (tokens / index::kKeyBlock + 1);
     return floats * static_cast<int64_t>(sizeof(float));
   }
-
   void ReserveSparse(const DecoderSpec&, int64_t, int64_t) override {}
 
   void Logits(const Linear& head, ConstRows x, int64_t rows, float* logits) override {

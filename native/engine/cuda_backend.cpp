@@ -364,17 +364,9 @@ void CudaBackend::CompareHeads(ConstRows expected, ConstRows actual, int64_t row
   static_assert(cuda::CompareHeadsWorkspaceBytes(cuda::kCompareHeads + 1) <=
                 cuda::kAttentionWorkspace);
   auto* const on_device = reinterpret_cast<double*>(attention_workspace_.get());
-  cuda::CompareHeadsParams p{};
-  p.expected = expected.data;
-  p.expected_stride = expected.stride;
-  p.actual = actual.data;
-  p.actual_stride = actual.stride;
-  p.rows = rows;
-  p.heads = heads;
-  p.head_size = head_size;
-  p.sums = on_device;
-  p.workspace = on_device + 2 * heads;
-  p.stream = stream_;
+  const cuda::CompareHeadsParams p = {
+      expected.data, expected.stride, actual.data, actual.stride,         rows,
+      heads,         head_size,       on_device,   on_device + 2 * heads, stream_};
   Check(cuda::CompareHeads(p), "comparing heads");
   Check(cudaMemcpyAsync(sums, on_device, static_cast<size_t>(2 * heads) * sizeof(double),
                         cudaMemcpyDeviceToHost, stream_),

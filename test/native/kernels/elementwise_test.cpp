@@ -106,6 +106,11 @@ void TestCompareHeads(cpu::ThreadPool& pool, const cpu::OpTable& ops, Random& ra
       CheckClose(sums,
                  reference::CompareHeads(expected.data(), actual.data(), rows, heads, head_size), 0,
                  1e-12, std::string("compare heads ") + ops.name);
+      cpu::ThreadPool others(2);
+      std::vector<double> again(sums.size());
+      ops.compare_heads(
+          others, {expected.data(), n, actual.data(), n, rows, heads, head_size, again.data()});
+      Check(again == sums, std::string("compare heads ") + ops.name + ": by other threads");
     }
   }
 }
