@@ -45,7 +45,7 @@ export async function compare(
   const keys = budgetKeys(options);
   const texts: { name: string; tokens: number }[] = [];
   const scores: PatternScores[] = [];
-  let singles = await reportedCandidates(file, options.length, keys);
+  let singles = await reportedCandidates(file, bench.info, options.length, keys);
   for (const text of heldOutTexts(sourceOf(bench, options), draws)) {
     const tokens = await text.make();
     if (tokens === null) {

@@ -28,7 +28,7 @@ async function run(options: SearchOptions, signal: AbortSignal): Promise<void> {
   const engine = startNativeEngine({ workerPath, onLog: (line) => process.stderr.write(`${line}\n`) });
   try {
     const threads = Number(process.env["LONGSIGHT_THREADS"] ?? 0);
-    const info = await engine.load(modelDir, { device: "cpu", threads });
+    const info = await engine.load(modelDir, { device: options.device, threads });
     const bench: Bench = { root, modelDir, prompt, engine, info, signal };
     await (options.compare === undefined
       ? searchAndWrite(bench, options)
@@ -51,7 +51,7 @@ async function searchAndWrite(bench: Bench, options: SearchOptions): Promise<voi
   const markdown = toMarkdown(report);
   await writeFile(beside(".report.md"), markdown);
   await writeFile(beside(".svg"), drawSearch(report));
-  await forgetState(options, result.digest);
+  await forgetState(bench.info, options, result.digest);
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
   process.stdout.write(`${markdown}\nWritten to ${options.out} after ${seconds} s.\n`);
 }
@@ -76,7 +76,7 @@ process.once("SIGINT", () => {
   aborter.abort();
 });
 try {
-  const options = readSearchOptions(process.argv.slice(2));
+  const options = readSearchOptions(process.argv.slice(2), process.env);
   if (options.help) process.stdout.write(searchHelp);
   else await run(options, aborter.signal);
 } catch (thrown) {

@@ -2,9 +2,11 @@
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { Failure } from "../failure/failure.ts";
+import { deviceName, type DeviceName } from "../protocol/device.ts";
 
 export interface SearchOptions {
   readonly model: string | undefined;
+  readonly device: DeviceName;
   readonly corpus: string | undefined;
   /** Tokens of a calibration text. */
   readonly length: number;
@@ -24,12 +26,13 @@ export interface SearchOptions {
 
 export const searchHelp = `Usage: longsight search [options]
 
-Finds the sparse pattern of each attention head of a model: every candidate runs in the real kernel over the attention of
+Finds the sparse pattern of each attention head of a model: every candidate runs in the device's kernel over the attention of
 calibration texts, all at the cost of the default budget as measured here, and the one whose output is nearest to dense
 attention wins. Writes a head-pattern file and, beside it, a report (.report.json, .report.md) and a picture (.svg). A search
 that was stopped goes on where it was.
 
   --model DIR       a Hugging Face model folder; default: $LONGSIGHT_MODEL, else the bundled model
+  --device NAME     what the patterns are for: auto, cpu, cuda or cuda:N; default: $LONGSIGHT_DEVICE, else auto
   --corpus DIR      calibration code: a folder of repositories, or one repository; default: packages of the installation
   --length N        tokens of a calibration text (default 32768)
   --texts N         texts of each kind, code and retrieval samples (default 6)
@@ -40,7 +43,7 @@ that was stopped goes on where it was.
 
   --compare FILE    no search: tries FILE and each single pattern on held-out repositories at equal cost, without the recall
                     guard, and asks definition questions with each, dense beside it. Sizes of equal cost are those of the
-                    report beside FILE, else measured
+                    report beside FILE when it is of this device, else measured
   --questions N     questions of the comparison (default 100; 0: none)
   --json            the comparison as one JSON object
 `;
@@ -48,7 +51,7 @@ that was stopped goes on where it was.
 const leastLength = 1024;
 
 /** Throws `invalid-argument`. */
-export function readSearchOptions(args: readonly string[]): SearchOptions {
+export function readSearchOptions(args: readonly string[], env: NodeJS.ProcessEnv = {}): SearchOptions {
   const values = parse(args);
   const length = integer("length", values.length, leastLength, 16_777_216);
   const keys = values.keys === undefined ? undefined : integer("keys", values.keys, 64, 1_048_576);
@@ -62,6 +65,7 @@ export function readSearchOptions(args: readonly string[]): SearchOptions {
   if (values.compare === undefined && values.json === true) throw mistake("--json goes with --compare.");
   return {
     model: values.model,
+    device: readDevice(values.device, env["LONGSIGHT_DEVICE"]),
     corpus: values.corpus,
     length,
     texts: integer("texts", values.texts, 1, 1000),
@@ -90,6 +94,7 @@ function parse(args: readonly string[]) {
       args: [...args],
       options: {
         model: { type: "string" },
+        device: { type: "string" },
         corpus: { type: "string" },
         length: { type: "string", default: "32768" },
         texts: { type: "string", default: "6" },
@@ -106,6 +111,14 @@ function parse(args: readonly string[]) {
   } catch (thrown) {
     throw mistake(thrown instanceof Error ? thrown.message : String(thrown));
   }
+}
+
+function readDevice(option: string | undefined, variable = ""): DeviceName {
+  if (option === undefined && variable === "") return "auto";
+  const name = deviceName(option ?? variable);
+  if (name !== undefined) return name;
+  const given = option === undefined ? `LONGSIGHT_DEVICE=${variable} is none of` : `--device ${option} is none of`;
+  throw mistake(`${given} auto, cpu, cuda, cuda:N.`);
 }
 
 function integer(name: string, text: string, least: number, most: number): number {

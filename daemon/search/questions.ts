@@ -53,7 +53,7 @@ export async function askWithEach(
   progress: ProgressLine,
 ): Promise<Asked[]> {
   const folder = await mkdtemp(path.join(os.tmpdir(), "longsight-patterns-"));
-  const service = startService(bench);
+  const service = startService(bench, options);
   try {
     const answers: Answers[] = [
       { label: "dense", choice: { prefill: "dense" }, records: [], scores: [], prefillMs: [] },
@@ -128,14 +128,14 @@ function shareOf(questions: number, index: number): number {
   return Math.floor(questions / packages) + (index < questions % packages ? 1 : 0);
 }
 
-function startService({ root, modelDir }: Bench): LongsightService {
+function startService({ root, modelDir }: Bench, { device }: SearchOptions): LongsightService {
   return new LongsightService({
     modelsDir: path.join(root, "models"),
     defaultModel: modelDir,
     cacheDir: null,
     logFile: "",
     version: "search",
-    device: "cpu",
+    device,
     threads: 0,
     log: { info: () => undefined, error: (text) => process.stderr.write(`${text}\n`) },
     startEngine: () =>

@@ -29,7 +29,7 @@ export interface LayerRow {
 export interface SearchReport {
   readonly model: string;
   readonly modelDigest: string;
-  readonly machine: { readonly device: string; readonly instructionSet: string; readonly threads: number };
+  readonly machine: Pick<ModelInfo, "device" | "deviceName" | "instructionSet" | "threads">;
   readonly lengthTokens: number;
   readonly budgetKeys: number;
   readonly seed: number;
@@ -56,7 +56,12 @@ export function makeReport(
   return {
     model: modelName,
     modelDigest: digest,
-    machine: { device: info.device, instructionSet: info.instructionSet, threads: info.threads },
+    machine: {
+      device: info.device,
+      deviceName: info.deviceName,
+      instructionSet: info.instructionSet,
+      threads: info.threads,
+    },
     lengthTokens: options.length,
     budgetKeys: keys,
     seed: options.seed,
@@ -114,8 +119,8 @@ export function toMarkdown(report: SearchReport): string {
     `# Head patterns of ${report.model}`,
     "",
     `${String(report.texts.length)} texts of up to ${report.lengthTokens.toLocaleString("en-US")} tokens; a budget of ` +
-      `${String(report.budgetKeys)} keys per row; ${machine.device} ${machine.instructionSet}, ${String(machine.threads)} ` +
-      `threads. Heads: ${share}. Mean error of the output ${found.error.toFixed(4)}, attention kept ` +
+      `${String(report.budgetKeys)} keys per row; ${machineText(machine)}. ` +
+      `Heads: ${share}. Mean error of the output ${found.error.toFixed(4)}, attention kept ` +
       `${(100 * found.recall).toFixed(1)} %.`,
     "",
     "## Candidates, when every head has the same one",
@@ -154,6 +159,11 @@ export function toMarkdown(report: SearchReport): string {
     ...report.texts.map(({ kind, name, tokens }) => `- ${kind}: ${name}, ${tokens.toLocaleString("en-US")} tokens`),
     "",
   ].join("\n");
+}
+
+function machineText({ device, deviceName, instructionSet, threads }: SearchReport["machine"]): string {
+  if (deviceName === "") return `${device} ${instructionSet}, ${String(threads)} threads`;
+  return `${device} ${deviceName} (${instructionSet})`;
 }
 
 export function patternText({ name, a, b }: HeadPattern): string {

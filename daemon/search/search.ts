@@ -93,7 +93,7 @@ export async function search(bench: Bench, options: SearchOptions, progress: Pro
     bench,
     options,
     progress,
-    await StateFile.open(`${options.out}.state`, stateKey(digest, options)),
+    await StateFile.open(`${options.out}.state`, stateKey(bench.info, digest, options)),
   );
   const texts = await calibrationTexts(sourceOf(bench, options), options.texts);
   await run.take("code", texts.code, options.texts);
@@ -101,12 +101,18 @@ export async function search(bench: Bench, options: SearchOptions, progress: Pro
   return { digest, ...run.result() };
 }
 
-export async function forgetState(options: SearchOptions, digest: string): Promise<void> {
-  await (await StateFile.open(`${options.out}.state`, stateKey(digest, options))).remove();
+export async function forgetState(info: ModelInfo, options: SearchOptions, digest: string): Promise<void> {
+  await (await StateFile.open(`${options.out}.state`, stateKey(info, digest, options))).remove();
 }
 
-function stateKey(digest: string, { corpus, length, texts, seed, keys }: SearchOptions): string {
-  const settings = { version: productVersion, digest, corpus, length, texts, seed, keys, chunkTokens, sampledChunks };
+/** Costs are those of a device, and so are the sizes that follow from them. */
+function stateKey(
+  { deviceName, instructionSet }: ModelInfo,
+  digest: string,
+  { corpus, length, texts, seed, keys }: SearchOptions,
+): string {
+  const of = { version: productVersion, digest, deviceName, instructionSet };
+  const settings = { ...of, corpus, length, texts, seed, keys, chunkTokens, sampledChunks };
   return createHash("sha256").update(JSON.stringify(settings)).digest("hex");
 }
 

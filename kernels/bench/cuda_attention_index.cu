@@ -82,29 +82,34 @@ void Chunk(int64_t tokens, int64_t rows, double recall_floor) {
   probe.lse = lse.data();
   probe.workspace = workspace.data();
   const cuda::ChooseLinesParams choice = {
-      patterns.data(),  kHeads,       tokens - rows, rows,           probe.rows, columns.data(),
-      band_sums.data(), recall_floor, p.lines,       reports.data(), nullptr};
+      patterns.data(), kHeads,           tokens - rows, rows, probe.rows,
+      columns.data(),  band_sums.data(), recall_floor,  {},   p.lines,
+      reports.data(),  nullptr};
   const double probe_ms = MedianMs(5, [&] { Must(cuda::Probe(probe)); });
   const double both_ms = MedianMs(5, [&] {
     Must(cuda::Probe(probe));
     Must(cuda::ChooseLines(choice));
   });
-  std::vector<cuda::HeadReport> of_heads(kHeads);
-  Cuda(cudaMemcpy(of_heads.data(), reports.data(), kHeads * sizeof(cuda::HeadReport),
-                  cudaMemcpyDeviceToHost),
-       "reports");
+  const auto told = [&] {
+    std::vector<cuda::HeadReport> of_heads(kHeads);
+    Cuda(cudaMemcpy(of_heads.data(), reports.data(), kHeads * sizeof(cuda::HeadReport),
+                    cudaMemcpyDeviceToHost),
+         "reports");
+    return of_heads;
+  };
   double pairs = 0, recall = 0;
-  for (const cuda::HeadReport& report : of_heads) {
-    pairs += report.pairs;
-    recall += report.recall / kHeads;
-  }
+  for (const cuda::HeadReport& report : told()) pairs += report.pairs;
   const double ms = MedianMs(RunsFor(pairs), [&] { Must(cuda::SparsePrefillAttention(p)); });
+  const cuda::MeasureRecallParams kept = {heads.data(), kHeads,     rows,           probe.rows,
+                                          p.lse,        lse.data(), reports.data(), nullptr};
+  const double recall_ms = MedianMs(5, [&] { Must(cuda::MeasureRecall(kept)); });
+  for (const cuda::HeadReport& report : told()) recall += report.recall / kHeads;
   std::printf(
       "chosen %8lld tokens %7lld rows, floor %.2f: attention %9.3f ms %6.1f TFLOP/s, estimate %.3f "
-      "+ index %.3f ms "
+      "+ index %.3f + recall %.3f ms "
       "(%.1f %% of it), %.1f %% covered, recall %.3f\n",
       static_cast<long long>(tokens), static_cast<long long>(rows), recall_floor, ms,
-      Tflops(pairs, ms), probe_ms, both_ms - probe_ms, 100 * both_ms / ms,
+      Tflops(pairs, ms), probe_ms, both_ms - probe_ms, recall_ms, 100 * (both_ms + recall_ms) / ms,
       100 * pairs / layer.DensePairs(), recall);
   std::fflush(stdout);
 }

@@ -229,6 +229,15 @@ class Bench {
                  "swiglu");
            }),
            6.0 * kRows * kFfn, 0);
+    const Buffer other(kRows * kHidden * 2), sums(32 * 16),
+        parts(cuda::CompareHeadsWorkspaceBytes(32));
+    const cuda::CompareHeadsParams compare = {
+        normed.data(), kHidden, other.data(), kHidden,
+        kRows,         32,      128,          static_cast<double*>(sums.data()),
+        parts.data()};
+    Report("compare heads, 8192 x 32 heads of 128",
+           Time([&] { Require(cuda::CompareHeads(compare), "compare"); }), 4.0 * kRows * kHidden,
+           0);
     const std::vector<double> frequencies(64, 0.01);
     const Buffer frequency(64 * 8);
     Require(cudaMemcpy(frequency.data(), frequencies.data(), 64 * 8, cudaMemcpyHostToDevice),

@@ -30,6 +30,14 @@ void BenchElementwise(const BenchContext& c, std::vector<Row>& rows) {
   const cpu::SwiGluParams swiglu{x.data(), up.data(), kSize, kSize, y.data(), kSize, kRows, kSize};
   measure("swiglu", shape, 3 * tensor, [&] { c.ops.swiglu(c.pool, swiglu); });
 
+  std::vector<double> sums(2 * kSize / 64);
+  measure("compare heads",
+          "[" + std::to_string(kRows) + ", " + std::to_string(kSize / 64) + ", 64]", 2 * tensor,
+          [&] {
+            c.ops.compare_heads(
+                c.pool, {x.data(), kSize, up.data(), kSize, kRows, kSize / 64, 64, sums.data()});
+          });
+
   std::vector<double> frequency(32);
   for (size_t i = 0; i < frequency.size(); ++i)
     frequency[i] = std::pow(1e4, -static_cast<double>(i) / 32);

@@ -6,6 +6,7 @@
 #   check sanitize variants dense sparse chosen peers
 # Of everything else, with CMake; the last two in calls of their own:
 #   others      tests of the other kernels and of whole models
+#   sanitize_others  the same under compute-sanitizer: memcheck, and racecheck of our kernels, not of cuBLASLt's
 #   operations  every other kernel against the machine's limits
 #   followup    a question on a million cached tokens, end to end
 #   prefill     32K to a million tokens end to end, dense and sparse: eight minutes on an H200
@@ -35,10 +36,10 @@ step() {
 nvidia-smi --query-gpu=name,driver_version,clocks.sm,power.limit --format=csv,noheader
 
 # With LONGSIGHT_BIN, programs that were built before are run.
-if wants others operations followup prefill; then
+if wants others sanitize_others operations followup prefill; then
   bin=${LONGSIGHT_BIN:-$build/cmake/bin}
   if [ -z "${LONGSIGHT_BIN:-}" ]; then
-    targets=(kernels_cuda_{copies,decode,elementwise,sample,mass,matmul,quantize_rows,fp8,blas_abi}_test cuda_{prefill,model}_test longsight-bench-{cuda,followup,prefill})
+    targets=(kernels_cuda_{copies,decode,elementwise,sample,mass,matmul,quantize_rows,fp8,blas_abi}_test cuda_{prefill,search,model}_test longsight-bench-{cuda,followup,prefill})
     { cmake -S . -B "$build/cmake" -DLONGSIGHT_TESTS=ON -DLONGSIGHT_CUDA=ON -DCMAKE_CUDA_ARCHITECTURES=90a-real &&
       cmake --build "$build/cmake" -j"$(nproc)" --target "${targets[@]}"; } > "$results/build_cmake.log" 2>&1 ||
       { tail "$results/build_cmake.log"; exit 1; }
@@ -46,7 +47,14 @@ if wants others operations followup prefill; then
   {
     for test in copies decode elementwise sample mass matmul quantize_rows fp8 blas_abi; do step others 120 "$bin/kernels_cuda_${test}_test"; done
     step others 60 "$bin/cuda_prefill_test"
+    step others 60 "$bin/cuda_search_test"
     step others 120 "$bin/cuda_model_test" test/golden glm4-9b llama llama31 qwen2 qwen3 smollm3
+    for test in copies decode elementwise sample mass matmul quantize_rows fp8; do
+      step sanitize_others 60 compute-sanitizer --print-limit 3 --tool memcheck "$bin/kernels_cuda_${test}_test"
+      [ "$test" = copies ] || step sanitize_others 60 compute-sanitizer --print-limit 3 --tool racecheck \
+        --kernel-name kernel_substring=longsight "$bin/kernels_cuda_${test}_test"
+    done
+    step sanitize_others 120 compute-sanitizer --print-limit 3 --tool memcheck "$bin/cuda_model_test" test/golden llama --quick
     step operations 120 "$bin/longsight-bench-cuda"
     million=1000000
     step followup 120 "$bin/longsight-bench-followup" --shape qwen2.5-7b --cached "$million"
@@ -76,8 +84,8 @@ fi
 wants check sanitize variants dense sparse chosen peers || exit 0
 
 flags=(-std=c++20 -O3 -Ikernels -Ikernels/cuda -Itest/native -Inative -gencode "$arch")
-library=(attention_prefill attention_prefill_sparse probe lines blocks tensor_map)
-tests=(attention_prefill_test attention_sparse_test attention_probe_test attention_long_test)
+library=(attention_prefill attention_prefill_sparse probe lines blocks recall tensor_map)
+tests=(attention_prefill_test attention_sparse_test attention_probe_test attention_choice_test attention_long_test)
 benches=(cuda_attention cuda_attention_index)
 sources=("${library[@]/#/kernels/cuda/}" "${tests[@]/#/test/native/cuda/}" "${benches[@]/#/kernels/bench/}")
 pids=()
@@ -109,7 +117,7 @@ done
 for test in attention_prefill_test attention_sparse_test attention_probe_test; do
   for variant in ampere racecheck; do
     nvcc -gencode "$arch" -o "$build/${test}_$variant" "$build/$test.o" "$build"/host_*.o "$build/${variant}"_*.o \
-      "$build"/{lines,blocks,tensor_map}.o || exit 1
+      "$build"/{lines,blocks,recall,tensor_map}.o || exit 1
   done
 done
 cat "$results"/build_*.log > "$results/build.log" && rm "$results"/build_*.log
@@ -119,7 +127,7 @@ grep -E 'C75[0-9]+|[1-9][0-9]* bytes spill' "$results/build.log"
   for test in "${tests[@]}" attention_{prefill,sparse,probe}_test_ampere; do
     step check 30 "$build/$test"
   done
-  for test in "${tests[@]:0:3}"; do
+  for test in "${tests[@]:0:4}"; do
     step sanitize 40 compute-sanitizer --print-limit 3 --tool memcheck "$build/$test" --quick
     racecheck=$build/${test}_racecheck
     [ -x "$racecheck" ] || racecheck=$build/$test

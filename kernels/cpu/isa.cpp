@@ -124,6 +124,8 @@ void AttentionMass(ThreadPool& pool, const AttentionMassParams& p) {
   Ops().attention_mass(pool, p);
 }
 
+void CompareHeads(ThreadPool& pool, const CompareHeadsParams& p) { Ops().compare_heads(pool, p); }
+
 void Convert(ThreadPool& pool, const float* x, void* y, DType y_type, int64_t n) {
   Ops().convert(pool, x, y, y_type, n);
 }

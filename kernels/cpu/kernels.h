@@ -216,6 +216,18 @@ void Convert(ThreadPool& pool, const float* x, void* y, DType y_type, int64_t n)
 void Embed(ThreadPool& pool, const void* table, DType type, const uint32_t* ids, int64_t rows,
            int64_t n, float* y);
 
+// sums[heads, 2] over all rows and elements: the squares of expected[rows, heads, head_size], and
+// of actual - expected. In fp64, whatever the number of threads the same.
+struct CompareHeadsParams {
+  const float* expected;
+  int64_t expected_stride;
+  const float* actual;
+  int64_t actual_stride;
+  int64_t rows, heads, head_size;
+  double* sums;
+};
+void CompareHeads(ThreadPool& pool, const CompareHeadsParams& p);
+
 // The instruction set in use: "avx512bf16", "avx512", "avx2" or "portable"; chosen once from the
 // CPU, or by the environment variable LONGSIGHT_ISA (which may only lower it; an unknown or absent
 // one is an error at SelectIsa).

@@ -5,6 +5,7 @@
 #include "attention_mass.h"
 #include "attention_probe.h"
 #include "attention_sparse.h"
+#include "compare_heads.h"
 #include "convert.h"
 #include "matmul.h"
 #include "ops.h"
@@ -26,6 +27,7 @@ constexpr OpTable MakeOpTable(const char* name) {
           .key_means = KeyMeansFor<S>,
           .probe = ProbeFor<S, PairDot>,
           .attention_mass = AttentionMassFor<S>,
+          .compare_heads = CompareHeadsFor<S>,
           .convert = ConvertFor<S>,
           .embed = EmbedFor<S>};
 }

@@ -17,6 +17,7 @@ struct OpTable {
   void (*key_means)(ThreadPool&, const KeyMeansParams&);
   void (*probe)(ThreadPool&, const ProbeParams&);
   void (*attention_mass)(ThreadPool&, const AttentionMassParams&);
+  void (*compare_heads)(ThreadPool&, const CompareHeadsParams&);
   void (*convert)(ThreadPool&, const float* x, void* y, DType y_type, int64_t n);
   void (*embed)(ThreadPool&, const void* table, DType type, const uint32_t* ids, int64_t rows,
                 int64_t n, float* y);

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "index/fill.h"
 #include "index/pattern.h"
 
 struct CUstream_st;
@@ -135,12 +136,14 @@ Launched Probe(const ProbeParams& p);
 struct HeadReport {
   double pairs;        // query-key pairs that the kernel computes
   double guard_pairs;  // those of them that the recall guard added
-  double recall;       // share of the probe rows' attention that is kept; 1 for a dense head
+  // Share of the probe rows' attention that is kept; 1 for a dense head. By the choice: of what the
+  // lines cover, and 0 for block-sparse heads; MeasureRecall has it as it came out.
+  double recall;
 };
 
-// The lines of every head in a chunk, from the probe's sums: the budget, the recall guard and the
-// fall back to dense of the CPU engine's choice, on the device. `patterns` is host memory, read
-// before this returns; at most 256 heads.
+// The lines of every head in a chunk, from the probe's sums: the budget and its filling, the recall
+// guard and the fall back to dense of the CPU engine's choice, on the device. `patterns` is host
+// memory, read before this returns; at most 256 heads.
 struct ChooseLinesParams {
   const index::HeadPattern* patterns;  // host [heads]
   int64_t heads;
@@ -149,11 +152,12 @@ struct ChooseLinesParams {
   const float* columns;  // of Probe
   float* bands;          // of Probe; changed
   double recall_floor;   // of every head, 0: no guard; below 0: each pattern's own
-  Lines lines;           // written, but for `blocks`
-  HeadReport* reports;   // [heads]
+  index::AreaBudget area;
+  Lines lines;          // written, but for `blocks`
+  HeadReport* reports;  // [heads]
   CUstream_st* stream;
 };
-// Capacities that hold what the choice can come to; a head that needs more becomes dense.
+// What the lists of `lines` must hold: all columns, and runs of bands.
 int64_t ColumnCapacity(int64_t tokens);
 int64_t BandCapacity(int64_t tokens);
 Launched ChooseLines(const ChooseLinesParams& p);
@@ -176,5 +180,19 @@ struct ChooseBlocksParams {
 size_t ChooseBlocksWorkspaceBytes(int64_t heads, int64_t kv_heads, int64_t head_size, int64_t rows,
                                   int64_t tokens);
 Launched ChooseBlocks(const ChooseBlocksParams& p);
+
+// The recall of every head that is not dense, to its report: the mean over the probe rows of
+// exp(the log-sum-exp of what was attended to - that of all keys).
+struct MeasureRecallParams {
+  const HeadLines* kinds;  // [heads], of the choice
+  int64_t heads;
+  int64_t rows;            // the chunk's
+  int64_t probe_rows;      // the last of them
+  const float* lse;        // [rows, heads], of SparsePrefillAttention over all runs
+  const float* probe_lse;  // [heads, index::kProbeRows], of Probe
+  HeadReport* reports;     // [heads]
+  CUstream_st* stream;
+};
+Launched MeasureRecall(const MeasureRecallParams& p);
 
 }  // namespace longsight::cuda

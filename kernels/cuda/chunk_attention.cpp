@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "index/area.h"
+#include "index/select.h"
 
 namespace longsight::cuda {
 namespace {
@@ -47,16 +48,19 @@ struct Layout {
     lines.columns = Place<int32_t>(s.heads * lines.column_capacity);
     lines.band_capacity = BandCapacity(s.tokens);
     lines.bands = Place<Band>(s.heads * lines.band_capacity);
-    lines.block_capacity = kMostBlocks;
-    lines.blocks = Place<int32_t>(s.heads * row_blocks * kMostBlocks);
+    lines.block_capacity = MostBlocks(s.tokens);
+    lines.blocks = Place<int32_t>(s.heads * row_blocks * lines.block_capacity);
     lines.order = Place<int32_t>(s.heads);
     const int64_t kv_bytes = s.tokens * s.kv_heads * s.head_size * 2;
     keys = Place<std::byte>(kv_bytes);
     values = Place<std::byte>(kv_bytes);
   }
 
-  // Blocks that a block-sparse head may keep per row block; the published patterns say 100.
-  static constexpr int64_t kMostBlocks = 256;
+  // Blocks that a block-sparse head may keep per row block; the published patterns say 100, and a
+  // search tries up to twice the lines' budget.
+  static int64_t MostBlocks(int64_t tokens) {
+    return std::max<int64_t>(512, 2 * index::FirstBudget(tokens) / index::kKeyBlock);
+  }
 
  private:
   template <class T>
@@ -73,6 +77,8 @@ struct Layout {
 Layout LayoutOf(const SparseChunkParams& p) {
   return Layout(p.shape, static_cast<std::byte*>(p.workspace));
 }
+
+int64_t ProbeRows(const SparseChunkParams& p) { return std::min(index::kProbeRows, p.shape.rows); }
 
 Launched Of(cudaError_t error, const char* what) { return {static_cast<int>(error), what}; }
 
@@ -127,7 +133,7 @@ std::vector<index::HeadPattern> Bounded(const SparseChunkParams& p) {
   std::vector<index::HeadPattern> patterns(p.patterns, p.patterns + p.shape.heads);
   for (index::HeadPattern& pattern : patterns) {
     if (pattern.kind != index::PatternKind::kBlockSparse) continue;
-    pattern.a = std::min(pattern.a, Layout::kMostBlocks);
+    pattern.a = std::min(pattern.a, Layout::MostBlocks(p.shape.tokens));
   }
   return patterns;
 }
@@ -214,7 +220,7 @@ Launched ChooseSparseChunk(const SparseChunkParams& p) {
   Launched launched = Gather(p, layout);
   if (!launched.ok()) return launched;
   const KvRun kv = WholeRun(p, layout);
-  const int64_t probe_rows = std::min(index::kProbeRows, p.shape.rows);
+  const int64_t probe_rows = ProbeRows(p);
 
   ProbeParams probe{};
   probe.q = static_cast<const std::byte*>(p.q) + (p.shape.rows - probe_rows) * p.q_row_stride * 2;
@@ -244,6 +250,7 @@ Launched ChooseSparseChunk(const SparseChunkParams& p) {
   choose.columns = layout.columns;
   choose.bands = layout.bands;
   choose.recall_floor = p.recall_floor;
+  choose.area = p.area;
   choose.lines = layout.lines;
   choose.reports = layout.reports;
   choose.stream = p.stream;
@@ -271,6 +278,12 @@ Launched AttendSparseChunk(const SparseChunkParams& p) {
   a.next_task = layout.next_task;
   a.stream = p.stream;
   return SparsePrefillAttention(a);
+}
+
+Launched MeasureSparseChunk(const SparseChunkParams& p) {
+  const Layout layout = LayoutOf(p);
+  return MeasureRecall({layout.lines.heads, p.shape.heads, p.shape.rows, ProbeRows(p), p.lse,
+                        layout.probe_lse, layout.reports, p.stream});
 }
 
 const HeadReport* SparseChunkReports(const SparseChunkParams& p) { return LayoutOf(p).reports; }

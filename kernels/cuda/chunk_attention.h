@@ -22,7 +22,7 @@ struct SparseChunkShape {
   int64_t heads, kv_heads, head_size;
   int64_t rows, tokens;
 };
-// Of device memory, everything that the two functions below need beside their operands.
+// Of device memory, everything that the three functions below need beside their operands.
 int64_t SparseChunkBytes(const SparseChunkShape& shape);
 
 struct SparseChunkParams {
@@ -36,16 +36,19 @@ struct SparseChunkParams {
   DType kv_type;                       // kBF16 or kE4M3
   const index::HeadPattern* patterns;  // host [heads]
   double recall_floor;
+  index::AreaBudget area;
   void* out;  // bf16 [rows, heads, head_size]
   int64_t out_row_stride;
   float* lse;  // [rows, heads]
   void* workspace;
   cudaStream_t stream;
 };
-// Which keys every head keeps; then the attention over them, with the same params.
+// Which keys every head keeps; then the attention over them, and what of it that was, with the same
+// params.
 Launched ChooseSparseChunk(const SparseChunkParams& p);
 Launched AttendSparseChunk(const SparseChunkParams& p);
-// [heads], in the workspace: what the choice came to.
+Launched MeasureSparseChunk(const SparseChunkParams& p);
+// [heads], in the workspace: what it came to.
 const HeadReport* SparseChunkReports(const SparseChunkParams& p);
 
 }  // namespace longsight::cuda

@@ -168,6 +168,26 @@ struct DequantizeRowsParams {
 };
 cudaError_t DequantizeRows(const DequantizeRowsParams& p);
 
+// sums[heads, 2] over all rows and elements: the squares of expected[rows, heads, head_size], and
+// of actual - expected, both bf16 in strides of multiples of 8. In fp64, and the same in every run.
+// head_size: any multiple of 8 up to kMaxHeadSize.
+struct CompareHeadsParams {
+  const void* expected;
+  int64_t expected_stride;
+  const void* actual;
+  int64_t actual_stride;
+  int64_t rows, heads, head_size;
+  double* sums;
+  void* workspace;  // CompareHeadsWorkspaceBytes
+  cudaStream_t stream = nullptr;
+};
+// At most so many heads, and parts of the rows that are summed by themselves.
+inline constexpr int64_t kCompareHeads = 1024, kCompareParts = 1024;
+inline constexpr int64_t CompareHeadsWorkspaceBytes(int64_t heads) {
+  return heads * kCompareParts * 2 * static_cast<int64_t>(sizeof(double));
+}
+cudaError_t CompareHeads(const CompareHeadsParams& p);
+
 // The longest head that AttentionDecode takes; any multiple of 8 up to it.
 inline constexpr int64_t kMaxHeadSize = 128;
 

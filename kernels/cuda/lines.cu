@@ -4,6 +4,7 @@
 
 #include "attention.h"
 #include "index/area.h"
+#include "index/fill.h"
 #include "lines_collect.cuh"
 
 namespace longsight::cuda {
@@ -22,6 +23,7 @@ struct ChooseArguments {
   PatternOfHead patterns[kMostHeads];
   int32_t heads, tokens, probe_rows, band_count;
   int64_t first_position, rows;
+  index::AreaBudget area;
   const float* columns;
   float* bands;
   Lines lines;
@@ -36,7 +38,10 @@ struct Scratch {
   int32_t explained[kMostExplained];
   Crossing crossings[kMostExplained * kCrossings];
   int32_t found_count;
+  index::LineBudget budget;
+  index::Fill fill;
   index::LineCut cut;
+  bool goes_on;
   double partial[kLineWarps];
 };
 
@@ -63,8 +68,7 @@ class HeadChoice {
         sums_(p.columns + static_cast<int64_t>(head_) * p.tokens),
         band_sums_(p.bands + static_cast<int64_t>(head_) * p.band_count),
         columns_(p.lines.columns + head_ * p.lines.column_capacity),
-        bands_(p.lines.bands + head_ * p.lines.band_capacity),
-        dense_pairs_(index::CausalArea(p.first_position, p.rows)) {}
+        bands_(p.lines.bands + head_ * p.lines.band_capacity) {}
 
   __device__ void Run() {
     PatternOfHead pattern = p_.patterns[head_];
@@ -92,8 +96,11 @@ class HeadChoice {
     p_.reports[head_] = {pairs, guard_pairs, recall};
   }
 
+  // Not kept: registers are few.
+  __device__ double DensePairs() const { return index::CausalArea(p_.first_position, p_.rows); }
+
   __device__ void Dense(double guard_pairs) {
-    Report({static_cast<int32_t>(index::PatternKind::kDense), 0, 0, 0}, dense_pairs_, guard_pairs,
+    Report({static_cast<int32_t>(index::PatternKind::kDense), 0, 0, 0}, DensePairs(), guard_pairs,
            1);
   }
 
@@ -102,7 +109,7 @@ class HeadChoice {
     if (keys > index::kDenseFrom * static_cast<double>(p_.tokens)) return Dense(0);
     const double pairs = keys * static_cast<double>(p_.rows);
     Report({static_cast<int32_t>(index::PatternKind::kBlockSparse), 0, 0, 0},
-           pairs < dense_pairs_ ? pairs : dense_pairs_, 0, 0);
+           pairs < DensePairs() ? pairs : DensePairs(), 0, 0);
   }
 
   // False when its recall is too low.
@@ -111,7 +118,7 @@ class HeadChoice {
     __syncthreads();
     const HeadCover cover = {pattern.a, 0, 1, columns_, bands_};
     const double pairs = Area(cover);
-    if (pairs > index::kDenseFrom * dense_pairs_) {
+    if (pairs > index::kDenseFrom * DensePairs()) {
       Dense(0);
       return true;
     }
@@ -123,44 +130,66 @@ class HeadChoice {
   }
 
   __device__ void VerticalSlash(PatternOfHead pattern) {
-    const int64_t probe_begin = p_.tokens - p_.probe_rows;
-    const auto limit = static_cast<int32_t>(index::ColumnLimit(probe_begin));
-    const int32_t column_end = Lesser(limit, p_.tokens);
-    CountColumns(column_end);
-    Explain(probe_begin);
+    CountColumns(ColumnEnd());
+    Explain(p_.tokens - p_.probe_rows);
     CountBands();
-    index::LineBudget budget = {index::FirstBudget(p_.tokens), pattern.a, pattern.b, kSparseRows};
+    if (thread_ == 0) {
+      s_.budget = {index::KeysOf(p_.area, p_.tokens), pattern.a, pattern.b, kSparseRows};
+    }
     for (;;) {
-      if (thread_ == 0) s_.cut = index::CutAtBudget(s_.column_bins, s_.band_bins, budget);
+      const HeadCover cover = TakeLines();
+      const double pairs = Area(cover), recall = Recall(cover);
+      if (first_pairs_ < 0) first_pairs_ = pairs;
+      const bool enough = pattern.recall_floor <= 0 || recall >= pattern.recall_floor;
+      const bool too_many = pairs > index::kDenseFrom * DensePairs();
+      if (enough && !too_many) {
+        return Report({static_cast<int32_t>(index::PatternKind::kVerticalSlash), cover.first_keys,
+                       cover.column_count, cover.band_count},
+                      pairs, pairs > first_pairs_ ? pairs - first_pairs_ : 0, recall);
+      }
+      if (too_many || s_.budget.keys >= p_.tokens) {
+        return Dense(!enough && DensePairs() > first_pairs_ ? DensePairs() - first_pairs_ : 0);
+      }
+      // The pattern's numbers bound its own budget, not the guard's.
+      __syncthreads();
+      if (thread_ == 0) {
+        const auto keys = static_cast<double>(s_.budget.keys);
+        s_.budget.keys = static_cast<int64_t>(keys * index::kBudgetGrowth);
+        s_.budget.columns = s_.budget.offsets = p_.tokens;
+      }
+    }
+  }
+
+  // Lists the lines within the budget, as it was counted; or, to fill it, such that cover it, or as
+  // many as there are.
+  __device__ HeadCover TakeLines() {
+    if (thread_ == 0) s_.fill = index::StartFill(p_.area, s_.budget.keys, p_.tokens);
+    for (;;) {
+      if (thread_ == 0) {
+        index::LineBudget counted = s_.budget;
+        counted.keys = s_.fill.counted;
+        s_.cut = index::CutAtBudget(s_.column_bins, s_.band_bins, counted);
+      }
       __syncthreads();
       const index::LineCut cut = s_.cut;
       const int32_t in_cut_bin =
           cut.columns.bin < index::kDensityBins ? s_.column_bins[cut.columns.bin] : 0;
-      const int32_t columns = CollectColumns(sums_, column_end, cut.columns, in_cut_bin, columns_,
-                                             p_.lines.column_capacity, s_.counts);
-      const int32_t bands = CollectBands(band_sums_, p_.band_count, cut.bands, bands_,
-                                         p_.lines.band_capacity, s_.counts);
-      if (columns > p_.lines.column_capacity || bands > p_.lines.band_capacity) {
-        return Dense(first_pairs_ < 0 ? 0 : dense_pairs_ - first_pairs_);
-      }
-      const auto first_keys = static_cast<int32_t>(index::kFirstColumns);
-      const HeadCover cover = {first_keys, columns, bands, columns_, bands_};
-      const double pairs = Area(cover), recall = Recall(cover);
-      if (first_pairs_ < 0) first_pairs_ = pairs;
-      const bool enough = pattern.recall_floor <= 0 || recall >= pattern.recall_floor;
-      const bool too_many = pairs > index::kDenseFrom * dense_pairs_;
-      if (enough && !too_many) {
-        return Report(
-            {static_cast<int32_t>(index::PatternKind::kVerticalSlash), first_keys, columns, bands},
-            pairs, pairs > first_pairs_ ? pairs - first_pairs_ : 0, recall);
-      }
-      if (too_many || budget.keys >= p_.tokens) {
-        return Dense(!enough && dense_pairs_ > first_pairs_ ? dense_pairs_ - first_pairs_ : 0);
-      }
-      // The pattern's numbers bound its own budget, not the guard's.
-      budget.keys = static_cast<int64_t>(static_cast<double>(budget.keys) * index::kBudgetGrowth);
-      budget.columns = budget.offsets = p_.tokens;
+      const int32_t columns =
+          CollectColumns(sums_, ColumnEnd(), cut.columns, in_cut_bin, columns_, s_.counts);
+      const int32_t bands = CollectBands(band_sums_, p_.band_count, cut.bands, bands_, s_.counts);
+      const HeadCover cover = {static_cast<int32_t>(index::kFirstColumns), columns, bands, columns_,
+                               bands_};
+      if (s_.fill.settled) return cover;
+      const int64_t keys = KeysAtEnd(cover);
+      if (thread_ == 0) s_.goes_on = index::ContinueFill(s_.fill, keys);
+      __syncthreads();
+      if (!s_.goes_on) return cover;
     }
+  }
+
+  __device__ int32_t ColumnEnd() const {
+    const auto limit = static_cast<int32_t>(index::ColumnLimit(p_.tokens - p_.probe_rows));
+    return Lesser(limit, p_.tokens);
   }
 
   // The columns' histogram, and those that every probe row attends to.
@@ -253,11 +282,21 @@ class HeadChoice {
     return pairs * static_cast<double>(p_.rows) / counted_rows;
   }
 
-  // index::Recall, of the chunk's last row block.
+  __device__ RowSpan LastRows() const {
+    return {static_cast<int32_t>(index::Most(p_.first_position, p_.tokens - kSparseRows)),
+            p_.tokens};
+  }
+
+  // index::CoveredKeys, of the chunk's last row block.
+  __device__ int64_t KeysAtEnd(const HeadCover& cover) {
+    const int64_t share = CoveredShare(cover, LastRows(), thread_, kLineThreads);
+    // Below 2^53: exact.
+    return static_cast<int64_t>(SumOfAll(static_cast<double>(share), s_));
+  }
+
+  // index::Recall, of the same.
   __device__ double Recall(const HeadCover& cover) {
-    const RowSpan rows = {
-        static_cast<int32_t>(index::Most(p_.first_position, p_.tokens - kSparseRows)), p_.tokens};
-    const double kept = SumOfAll(KeptShare(cover, rows, sums_, thread_, kLineThreads), s_);
+    const double kept = SumOfAll(KeptShare(cover, LastRows(), sums_, thread_, kLineThreads), s_);
     return kept / static_cast<double>(p_.probe_rows);
   }
 
@@ -268,7 +307,6 @@ class HeadChoice {
   float* const band_sums_;
   int32_t* const columns_;
   Band* const bands_;
-  const double dense_pairs_;
   double first_pairs_ = -1;
 };
 
@@ -292,7 +330,7 @@ __global__ void OrderKernel(const HeadReport* reports, int32_t heads, int32_t* o
 
 }  // namespace
 
-int64_t ColumnCapacity(int64_t tokens) { return index::Most(4096, tokens / 4 * 3); }
+int64_t ColumnCapacity(int64_t tokens) { return tokens; }
 int64_t BandCapacity(int64_t tokens) {
   // No more runs than every second band.
   return index::DivideUp(index::DivideUp(tokens, index::kBandOffsets), 2) + 2;
@@ -306,6 +344,10 @@ Launched ChooseLines(const ChooseLinesParams& p) {
   if (tokens > INT32_MAX - 4096 || p.probe_rows < 1 || p.probe_rows > index::kProbeRows ||
       p.probe_rows > p.rows) {
     return {cudaErrorInvalidValue, "choice of lines: 1 to 64 probe rows, below 2^31 tokens"};
+  }
+  if (p.lines.column_capacity < ColumnCapacity(tokens) ||
+      p.lines.band_capacity < BandCapacity(tokens)) {
+    return {cudaErrorInvalidValue, "choice of lines: lists that do not hold all lines"};
   }
   ChooseArguments a{};
   for (int64_t head = 0; head < p.heads; ++head) {
@@ -321,6 +363,7 @@ Launched ChooseLines(const ChooseLinesParams& p) {
   a.band_count = static_cast<int32_t>(index::DivideUp(tokens, index::kBandOffsets));
   a.first_position = p.first_position;
   a.rows = p.rows;
+  a.area = p.area;
   a.columns = p.columns;
   a.bands = p.bands;
   a.lines = p.lines;

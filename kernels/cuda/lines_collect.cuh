@@ -63,11 +63,9 @@ __device__ void CountShares(Share share, int cut_bin, WarpCounts& counts, BinOf 
   __syncthreads();
 }
 
-// Columns above and in the cut, to `list`. Returns their number, which may be more than `capacity`:
-// then the list is cut off.
+// Columns above and in the cut, to `list`. Returns their number.
 __device__ inline int32_t CollectColumns(const float* sums, int32_t limit, const index::Cut& cut,
-                                         int32_t in_cut_bin, int32_t* list, int64_t capacity,
-                                         WarpCounts& counts) {
+                                         int32_t in_cut_bin, int32_t* list, WarpCounts& counts) {
   if (cut.bin >= index::kDensityBins) return 0;
   const auto bin_of = [&](int32_t key) { return index::DensityBin(sums[key]); };
   const Share share = ShareOf(static_cast<int32_t>(index::kFirstColumns), limit);
@@ -96,7 +94,7 @@ __device__ inline int32_t CollectColumns(const float* sums, int32_t limit, const
           bin >= 0 && ColumnTaken(bin, rank + __popc(equal & LanesBefore()), cut, in_cut_bin);
       const uint32_t vote = __ballot_sync(0xffffffffu, taken);
       const int32_t to = at + __popc(vote & LanesBefore());
-      if (taken && to < capacity) list[to] = i + j * 32 + lane;
+      if (taken) list[to] = i + j * 32 + lane;
       at += __popc(vote);
       rank += __popc(equal);
     }
@@ -105,10 +103,9 @@ __device__ inline int32_t CollectColumns(const float* sums, int32_t limit, const
   return total + Greater(0, all_within - skip);
 }
 
-// The nearest offsets, then the bands above and in the cut, as runs. Returns their number, as
-// above.
+// The nearest offsets, then the bands above and in the cut, as runs. Returns their number.
 __device__ inline int32_t CollectBands(const float* sums, int32_t band_count, const index::Cut& cut,
-                                       Band* list, int64_t capacity, WarpCounts& counts) {
+                                       Band* list, WarpCounts& counts) {
   constexpr auto kFirst = static_cast<int32_t>(index::kFirstBand);
   constexpr auto kWidth = static_cast<int32_t>(index::kBandOffsets);
   constexpr auto kNearest = static_cast<int32_t>(index::kNearestOffsets);
@@ -149,7 +146,7 @@ __device__ inline int32_t CollectBands(const float* sums, int32_t band_count, co
         const uint32_t in_before = in << 1 | (before ? 1u : 0u);
         const uint32_t begins = in & ~in_before;
         const int32_t run = begun + __popc(begins & (LanesBefore() | 1u << lane));
-        if (pass == 1 && band < share.end && run < capacity) {
+        if (pass == 1 && band < share.end) {
           if ((begins >> lane & 1) != 0) list[run].begin = band * kWidth;
           if (!taken && (in_before >> lane & 1) != 0 && band > kFirst) {
             list[run].end = band * kWidth;

@@ -34,6 +34,10 @@ void Rotate(const Rotation& p, const float* x, double* y);
 // y[n] = gate * sigmoid(gate) * up.
 void Gate(const float* gate, const float* up, int64_t n, double* y);
 
+// [heads, 2]: the sum of the squares of expected[rows, heads, head_size], and of actual - expected.
+std::vector<double> CompareHeads(const float* expected, const float* actual, int64_t rows,
+                                 int64_t heads, int64_t head_size);
+
 // Attention of q[rows, heads, head_size] over k, v[tokens, kv_heads, head_size], every score held
 // at once.
 struct Heads {

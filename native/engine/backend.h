@@ -91,7 +91,7 @@ struct SparseCall {
   const index::HeadPattern* patterns;  // [heads]
   // From 0 to 1: for every head; below 0: each pattern's own.
   double recall_floor;
-  AreaBudget area;
+  index::AreaBudget area;
   HeadOutcome* outcomes;  // [heads], there after Collect; or null
   Rows out;               // [rows, heads, head_size]
   float* lse;             // [rows, heads]
@@ -158,6 +158,10 @@ class Backend {
   virtual void Attend(const DecoderSpec& spec, const AttentionCall& call) = 0;
   // Marks its phases by itself, and is followed by kOther.
   virtual void AttendSparse(const DecoderSpec& spec, const SparseCall& call) = 0;
+  // sums[heads, 2], on the host: over all rows and elements, the squares of expected[rows, heads,
+  // head_size], and of actual - expected, both in activation_type(). Waits.
+  virtual void CompareHeads(ConstRows expected, ConstRows actual, int64_t rows, int64_t heads,
+                            int64_t head_size, double* sums) = 0;
   // What AttendSparse keeps for itself for chunks of `rows` in a context of `tokens`.
   virtual int64_t sparse_bytes(const DecoderSpec& spec, int64_t rows, int64_t tokens) const = 0;
   // Takes that memory at once, rather than more with every chunk. Throws Error(kNotEnoughMemory).

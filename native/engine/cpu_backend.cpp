@@ -177,6 +177,12 @@ class CpuBackend final : public Backend {
     AddToReport(spec, call, chunk, choices);
   }
 
+  void CompareHeads(ConstRows expected, ConstRows actual, int64_t rows, int64_t heads,
+                    int64_t head_size, double* sums) override {
+    cpu::CompareHeads(pool_, {Floats(expected), expected.stride, Floats(actual), actual.stride,
+                              rows, heads, head_size, sums});
+  }
+
   bool AddMass(const DecoderSpec& spec, const MassCall& call) override {
     const std::vector<cpu::KvView> views = Views(spec, call.kv);
     cpu::AttentionMassParams p{};
@@ -204,7 +210,6 @@ class CpuBackend final : public Backend {
                            spec.kv_heads * spec.head_size * (tokens / index::kKeyBlock + 1);
     return floats * static_cast<int64_t>(sizeof(float));
   }
-
   void ReserveSparse(const DecoderSpec&, int64_t, int64_t) override {}
 
   void Logits(const Linear& head, ConstRows x, int64_t rows, float* logits) override {

@@ -211,6 +211,8 @@ class CudaBackend final : public Backend {
   }
 
   void AttendSparse(const DecoderSpec& spec, const SparseCall& call) override;
+  void CompareHeads(ConstRows expected, ConstRows actual, int64_t rows, int64_t heads,
+                    int64_t head_size, double* sums) override;
   int64_t sparse_bytes(const DecoderSpec& spec, int64_t rows, int64_t tokens) const override;
   void ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t tokens) override;
 
@@ -357,6 +359,7 @@ void CudaBackend::AttendSparse(const DecoderSpec& spec, const SparseCall& call) 
   Mark(Phase::kAttention);
   Check(cuda::AttendSparseChunk(p));
   Mark(Phase::kOther);
+  Check(cuda::MeasureSparseChunk(p));
   const double dense = index::CausalArea(call.first_position, call.rows);
   const auto read = [this, heads = spec.heads, dense, outcomes = call.outcomes](const auto* data) {
     const auto* const reports = reinterpret_cast<const cuda::HeadReport*>(data);
@@ -369,6 +372,23 @@ void CudaBackend::AttendSparse(const DecoderSpec& spec, const SparseCall& call) 
   Check(timeline_->Fetch(cuda::SparseChunkReports(p),
                          spec.heads * static_cast<int64_t>(sizeof(cuda::HeadReport)), read),
         "reporting");
+}
+
+void CudaBackend::CompareHeads(ConstRows expected, ConstRows actual, int64_t rows, int64_t heads,
+                               int64_t head_size, double* sums) {
+  Use();
+  // Its parts and its sums lie where attention, on the same stream, has its own.
+  static_assert(cuda::CompareHeadsWorkspaceBytes(cuda::kCompareHeads + 1) <=
+                cuda::kAttentionWorkspace);
+  auto* const on_device = reinterpret_cast<double*>(attention_workspace_.get());
+  const cuda::CompareHeadsParams p = {
+      expected.data, expected.stride, actual.data, actual.stride,         rows,
+      heads,         head_size,       on_device,   on_device + 2 * heads, stream_};
+  Check(cuda::CompareHeads(p), "comparing heads");
+  Check(cudaMemcpyAsync(sums, on_device, static_cast<size_t>(2 * heads) * sizeof(double),
+                        cudaMemcpyDeviceToHost, stream_),
+        "copying what heads miss");
+  Wait();
 }
 
 }  // namespace

@@ -89,6 +89,7 @@ inline cuda::SparseChunkParams SparseParams(const DecoderSpec& spec, const Spars
   p.kv_type = KernelType(call.kv[0].type);
   p.patterns = call.patterns;
   p.recall_floor = call.recall_floor;
+  p.area = call.area;
   p.out = call.out.data;
   p.out_row_stride = call.out.stride;
   p.lse = call.lse;

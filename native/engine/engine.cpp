@@ -192,9 +192,10 @@ PatternScores Engine::TryPatterns(std::span<const uint32_t> tokens, int64_t chun
   const auto count = static_cast<int64_t>(tokens.size());
   CheckTokens({}, tokens, count, chunk_tokens, ErrorCode::kOverBudget);
   const int64_t rows = std::min(chunk_tokens, count);
-  const std::shared_ptr<KvSegment> segment =
-      NewSegment({}, std::nullopt, count, chunk_tokens, PatternSearch::Bytes(model_.spec, rows));
+  const std::shared_ptr<KvSegment> segment = NewSegment(
+      {}, std::nullopt, count, chunk_tokens, PatternSearch::Bytes(model_.spec, *backend_, rows));
   Workspace workspace(model_.spec, *backend_, rows);
+  backend_->ReserveSparse(model_.spec, rows, count);
   PatternSearch search(model_.spec, *backend_, trial, count, chunk_tokens);
   Decoder decoder(model_, *backend_);
   decoder.SetObserver(

@@ -59,6 +59,10 @@ class ForwardingBackend : public Backend {
   void AttendSparse(const DecoderSpec& spec, const SparseCall& call) override {
     inner_->AttendSparse(spec, call);
   }
+  void CompareHeads(ConstRows expected, ConstRows actual, int64_t rows, int64_t heads,
+                    int64_t head_size, double* sums) override {
+    inner_->CompareHeads(expected, actual, rows, heads, head_size, sums);
+  }
   void ReserveSparse(const DecoderSpec& spec, int64_t rows, int64_t tokens) override {
     inner_->ReserveSparse(spec, rows, tokens);
   }

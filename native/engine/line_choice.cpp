@@ -4,16 +4,13 @@
 #include <array>
 
 #include "index/area.h"
+#include "index/fill.h"
 #include "index/select.h"
 
 namespace longsight {
 namespace {
 
 using index::Range;
-
-// Filling a budget ends this close to it, or after so many attempts.
-constexpr double kFilled = 0.98;
-constexpr int kFillAttempts = 6;
 
 struct Histograms {
   std::array<int32_t, index::kDensityBins> columns{};
@@ -63,50 +60,27 @@ double RecallOf(const HeadChoice& choice, const ChunkRows& chunk, const ProbeSum
   return index::Recall(choice.lines(), begin, chunk.tokens(), probe.columns, probe.rows);
 }
 
-// Lines within the budget, as it was counted.
-HeadChoice TakeLines(const ProbeSums& probe, int64_t column_limit, const Histograms& counts,
-                     const index::LineBudget& budget, const ChunkRows& chunk) {
-  HeadChoice choice;
-  choice.kind = index::PatternKind::kVerticalSlash;
-  CollectLines(probe, column_limit, counts, budget, choice);
-  choice.pairs = AreaOf(choice, chunk);
-  return choice;
-}
-
 // Keys of the chunk's last row block.
 int64_t KeysAtEnd(const HeadChoice& choice, const ChunkRows& chunk) {
   const int64_t begin = std::max(chunk.first_position, chunk.tokens() - chunk.block_rows);
   return index::CoveredKeys(choice.lines(), begin, chunk.tokens());
 }
 
-// Lines that cover `budget.keys` keys, or as many as there are lines for.
-HeadChoice FillBudget(const ProbeSums& probe, int64_t column_limit, const Histograms& counts,
-                      const index::LineBudget& budget, const ChunkRows& chunk) {
-  const auto wanted = static_cast<double>(budget.keys);
-  index::LineBudget counted = budget;
-  HeadChoice best = TakeLines(probe, column_limit, counts, counted, chunk);
-  // What is counted bounds what is covered, so the first attempt is no more than wanted. Between a
-  // budget that covers too little and one that covers too much the next one is interpolated.
-  double low = wanted, low_keys = static_cast<double>(KeysAtEnd(best, chunk));
-  double high = 0, high_keys = 0;
-  for (int i = 0; i < kFillAttempts && low_keys < kFilled * wanted; ++i) {
-    const double next = high > 0 ? low + (high - low) * (wanted - low_keys) / (high_keys - low_keys)
-                                 : low * std::min(2.0, wanted / low_keys);
-    counted.keys = std::min(static_cast<int64_t>(next), probe.tokens);
-    HeadChoice choice = TakeLines(probe, column_limit, counts, counted, chunk);
-    const auto keys = static_cast<double>(KeysAtEnd(choice, chunk));
-    if (keys > wanted * (2 - kFilled)) {
-      high = static_cast<double>(counted.keys);
-      high_keys = keys;
-      continue;
-    }
-    const bool stuck = keys <= low_keys;
-    low = static_cast<double>(counted.keys);
-    low_keys = keys;
-    best = std::move(choice);
-    if (stuck || counted.keys == probe.tokens) break;
-  }
-  return best;
+// Lines within the budget, as it was counted; or, to fill it, such that cover it, or as many as
+// there are.
+HeadChoice TakeLines(const ProbeSums& probe, int64_t column_limit, const Histograms& counts,
+                     const index::LineBudget& budget, const index::AreaBudget& area,
+                     const ChunkRows& chunk) {
+  HeadChoice choice;
+  choice.kind = index::PatternKind::kVerticalSlash;
+  index::Fill fill = index::StartFill(area, budget.keys, probe.tokens);
+  do {
+    index::LineBudget counted = budget;
+    counted.keys = fill.counted;
+    CollectLines(probe, column_limit, counts, counted, choice);
+  } while (index::ContinueFill(fill, KeysAtEnd(choice, chunk)));
+  choice.pairs = AreaOf(choice, chunk);
+  return choice;
 }
 
 HeadChoice ChooseAShape(index::HeadPattern pattern, const ChunkRows& chunk) {
@@ -141,7 +115,7 @@ HeadChoice ChooseBlocks(index::HeadPattern pattern, const ChunkRows& chunk) {
 }
 
 HeadChoice ChooseLines(index::HeadPattern pattern, const ChunkRows& chunk, const ProbeSums& probe,
-                       double recall_floor, const AreaBudget& area) {
+                       double recall_floor, const index::AreaBudget& area) {
   const double dense_pairs = index::CausalArea(chunk.first_position, chunk.rows);
   double first_pairs = -1;
   if (pattern.kind == index::PatternKind::kAShape) {
@@ -157,11 +131,10 @@ HeadChoice ChooseLines(index::HeadPattern pattern, const ChunkRows& chunk, const
   index::ExplainBands(probe.columns, std::min(column_limit, probe.tokens), index::DensityBin(1.0f),
                       chunk.tokens() - probe.rows, probe.rows, probe.bands);
   const Histograms counts = CountDensities(probe, column_limit, chunk.block_rows);
-  const int64_t keys = area.keys > 0 ? area.keys : index::FirstBudget(chunk.tokens());
-  index::LineBudget budget = {keys, pattern.a, pattern.b, chunk.block_rows};
+  index::LineBudget budget = {index::KeysOf(area, chunk.tokens()), pattern.a, pattern.b,
+                              chunk.block_rows};
   for (;;) {
-    HeadChoice choice = area.fill ? FillBudget(probe, column_limit, counts, budget, chunk)
-                                  : TakeLines(probe, column_limit, counts, budget, chunk);
+    HeadChoice choice = TakeLines(probe, column_limit, counts, budget, area, chunk);
     if (first_pairs < 0) first_pairs = choice.pairs;
     const bool enough = recall_floor <= 0 || RecallOf(choice, chunk, probe) >= recall_floor;
     const bool too_many = choice.pairs > index::kDenseFrom * dense_pairs;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "index/fill.h"
 #include "index/pattern.h"
 
 namespace longsight {
@@ -26,15 +27,6 @@ struct ChunkRows {
   int64_t tokens() const { return first_position + rows; }
 };
 
-// How much lines may cover, in keys per row block at the chunk's end.
-struct AreaBudget {
-  // 0: index::FirstBudget.
-  int64_t keys = 0;
-  // Lines that overlap cover less than what was counted for them; this takes more of them until the
-  // budget is covered, so that heads can be compared at equal cost.
-  bool fill = false;
-};
-
 // What one head attends to in a chunk. kDense when sparse would cost about as much.
 struct HeadChoice {
   index::PatternKind kind = index::PatternKind::kDense;
@@ -55,7 +47,7 @@ struct HeadChoice {
 // For a-shape and vertical-slash heads. Grows the budget until the probe rows keep `recall_floor`
 // of their attention.
 HeadChoice ChooseLines(index::HeadPattern pattern, const ChunkRows& chunk, const ProbeSums& probe,
-                       double recall_floor, const AreaBudget& area = {});
+                       double recall_floor, const index::AreaBudget& area = {});
 
 // For block-sparse heads, which choose their blocks while they attend.
 HeadChoice ChooseBlocks(index::HeadPattern pattern, const ChunkRows& chunk);

@@ -3,32 +3,18 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/checked_math.h"
+#include "engine/dtype.h"
 #include "engine/error.h"
 
 namespace longsight {
 namespace {
 
-// sums[heads] of squares: of `actual` - `expected`, or of `expected` alone where `actual` is null.
-// Both are [rows, heads, head_size].
-std::vector<double> SquareSums(const DecoderSpec& spec, int64_t rows, const float* actual,
-                               const float* expected) {
-  std::vector<double> sums(static_cast<size_t>(spec.heads));
-  int64_t at = 0;
-  for (int64_t row = 0; row < rows; ++row) {
-    for (int64_t head = 0; head < spec.heads; ++head) {
-      double sum = 0;
-      for (int64_t i = 0; i < spec.head_size; ++i, ++at) {
-        const double value = static_cast<double>(expected[at]) -
-                             (actual == nullptr ? 0.0 : static_cast<double>(actual[at]));
-        sum += value * value;
-      }
-      sums[static_cast<size_t>(head)] += sum;
-    }
-  }
-  return sums;
+// The output of a chunk's attention, then its log-sum-exps: where the latter begin.
+int64_t OutputBytes(const DecoderSpec& spec, const Backend& backend, int64_t rows) {
+  constexpr int64_t kAlignment = 256;
+  return RoundUp(rows * spec.query_size() * DTypeBytes(backend.activation_type()), kAlignment);
 }
-
-const float* Floats(const Rows& rows) { return static_cast<const float*>(rows.data); }
 
 void RequirePositive(int64_t value, const char* name) {
   if (value < 1) {
@@ -45,23 +31,21 @@ PatternSearch::PatternSearch(const DecoderSpec& spec, Backend& backend, const Pa
       trial_(trial),
       chunk_tokens_(chunk_tokens),
       chunks_(index::DivideUp(tokens, chunk_tokens)),
-      outcomes_(static_cast<size_t>(spec.heads)) {
-  if (backend.activation_type() != DType::kF32) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "patterns are searched for on the CPU, not on device \"" + backend.device() + "\"");
-  }
+      outcomes_(static_cast<size_t>(spec.heads)),
+      squares_(static_cast<size_t>(2 * spec.heads)) {
   RequirePositive(trial.budget_keys, "budgetKeys");
   RequirePositive(trial.sampled_chunks, "sampledChunks");
   RequirePositive(trial.repeats, "repeats");
   RequirePositive(static_cast<int64_t>(trial.candidates.size()), "the number of candidates");
   scores_.candidates.resize(trial.candidates.size());
   const int64_t rows = std::min(tokens, chunk_tokens);
-  out_.resize(static_cast<size_t>(rows * spec.query_size()));
-  lse_.resize(static_cast<size_t>(rows * spec.heads));
+  memory_ = backend.Allocate(Bytes(spec, backend, rows), "the output of tried patterns");
+  out_ = {memory_.get(), backend.activation_type(), spec.query_size()};
+  lse_ = reinterpret_cast<float*>(memory_.get() + OutputBytes(spec, backend, rows));
 }
 
-int64_t PatternSearch::Bytes(const DecoderSpec& spec, int64_t chunk_tokens) {
-  return chunk_tokens * (spec.query_size() + spec.heads) * static_cast<int64_t>(sizeof(float));
+int64_t PatternSearch::Bytes(const DecoderSpec& spec, const Backend& backend, int64_t rows) {
+  return OutputBytes(spec, backend, rows) + rows * spec.heads * static_cast<int64_t>(sizeof(float));
 }
 
 // Chunk n of `chunks_` when it is the last one of one of `sampled_chunks` equal parts.
@@ -73,7 +57,8 @@ bool PatternSearch::IsSampled(int64_t first_position) const {
 
 void PatternSearch::Observe(int64_t layer, const SparseCall& dense) {
   if (!IsSampled(dense.first_position)) return;
-  if (scores_.layers.empty() || scores_.layers.back() < layer) {
+  const bool is_first = scores_.layers.empty();
+  if (is_first || scores_.layers.back() < layer) {
     // The first chunk that is looked at passes all layers before the next one comes.
     scores_.layers.push_back(layer);
     for (CandidateScore& candidate : scores_.candidates) {
@@ -87,14 +72,16 @@ void PatternSearch::Observe(int64_t layer, const SparseCall& dense) {
   }
   const size_t candidates = trial_.candidates.size();
   std::vector<double> attention_ms(candidates), index_ms(candidates);
-  const std::vector<double> whole = SquareSums(spec_, dense.rows, nullptr, Floats(dense.out));
+  // What a device does when it computes something for the first time is no candidate's cost.
+  for (size_t candidate = 0; is_first && candidate < candidates; ++candidate) {
+    Attend(dense, trial_.candidates[candidate], layer);
+    if (dense.cancel->load(std::memory_order_relaxed)) return;
+  }
   // One round after the other: what disturbs the machine for a while disturbs all candidates.
   for (int64_t round = 0; round < trial_.repeats; ++round) {
     for (size_t candidate = 0; candidate < candidates; ++candidate) {
-      SparseCall call = dense;
-      call.patterns = trial_.candidates[candidate].layer(layer);
-      const PrefillReport report = Attend(call);
-      if (call.cancel->load(std::memory_order_relaxed)) return;
+      const PrefillReport report = Attend(dense, trial_.candidates[candidate], layer);
+      if (dense.cancel->load(std::memory_order_relaxed)) return;
       const auto keep_least = [&](double& least, double ms) {
         least = round == 0 ? ms : std::min(least, ms);
       };
@@ -102,7 +89,7 @@ void PatternSearch::Observe(int64_t layer, const SparseCall& dense) {
       keep_least(index_ms[candidate], report.index_ms);
       if (round > 0) continue;
       const size_t first_head = static_cast<size_t>(place * spec_.heads);
-      Compare(&scores_.candidates[candidate], first_head, dense, whole);
+      Compare(&scores_.candidates[candidate], first_head, dense);
     }
   }
   for (size_t candidate = 0; candidate < candidates; ++candidate) {
@@ -112,24 +99,25 @@ void PatternSearch::Observe(int64_t layer, const SparseCall& dense) {
 }
 
 // Into out_, lse_ and outcomes_.
-PrefillReport PatternSearch::Attend(SparseCall call) {
+PrefillReport PatternSearch::Attend(SparseCall call, const HeadPatterns& candidate, int64_t layer) {
+  call.patterns = candidate.layer(layer);
   call.recall_floor = 0;
   call.area = {trial_.budget_keys, true};
   call.outcomes = outcomes_.data();
-  call.out = {out_.data(), DType::kF32, spec_.query_size()};
-  call.lse = lse_.data();
+  call.out = out_;
+  call.lse = lse_;
   PrefillReport report;
   backend_.AttendSparse(spec_, call);
   backend_.Collect(report);
   return report;
 }
 
-void PatternSearch::Compare(CandidateScore* score, size_t first_head, const SparseCall& dense,
-                            const std::vector<double>& whole) {
-  const std::vector<double> missed = SquareSums(spec_, dense.rows, out_.data(), Floats(dense.out));
-  for (size_t head = 0; head < missed.size(); ++head) {
+void PatternSearch::Compare(CandidateScore* score, size_t first_head, const SparseCall& dense) {
+  backend_.CompareHeads(dense.out, out_, dense.rows, spec_.heads, spec_.head_size, squares_.data());
+  for (size_t head = 0; head < outcomes_.size(); ++head) {
+    const double whole = squares_[2 * head], missed = squares_[2 * head + 1];
     HeadScore& sums = score->heads[first_head + head];
-    if (whole[head] > 0) sums.error += std::sqrt(missed[head] / whole[head]);
+    if (whole > 0) sums.error += std::sqrt(missed / whole);
     sums.recall += outcomes_[head].recall;
     score->pairs += outcomes_[head].pairs;
     sums.keys += outcomes_[head].pairs / static_cast<double>(dense.rows);

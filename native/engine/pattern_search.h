@@ -52,12 +52,12 @@ struct PatternScores {
 class PatternSearch {
  public:
   // Of a text of `tokens` in chunks of `chunk_tokens`. All three must outlive this object. Throws
-  // Error(kInvalidArgument).
+  // Error: kInvalidArgument, kNotEnoughMemory.
   PatternSearch(const DecoderSpec& spec, Backend& backend, const PatternTrial& trial,
                 int64_t tokens, int64_t chunk_tokens);
 
   // What this keeps beside a prefill's own memory.
-  static int64_t Bytes(const DecoderSpec& spec, int64_t chunk_tokens);
+  static int64_t Bytes(const DecoderSpec& spec, const Backend& backend, int64_t rows);
 
   void Observe(int64_t layer, const SparseCall& dense);
   // The means, when the text is through.
@@ -65,10 +65,9 @@ class PatternSearch {
 
  private:
   bool IsSampled(int64_t first_position) const;
-  PrefillReport Attend(SparseCall call);
-  // What Attend left behind, with the dense output, whose square sums are `whole`.
-  void Compare(CandidateScore* score, size_t first_head, const SparseCall& dense,
-               const std::vector<double>& whole);
+  PrefillReport Attend(SparseCall call, const HeadPatterns& candidate, int64_t layer);
+  // What Attend left behind, with the dense output.
+  void Compare(CandidateScore* score, size_t first_head, const SparseCall& dense);
 
   const DecoderSpec& spec_;
   Backend& backend_;
@@ -76,8 +75,11 @@ class PatternSearch {
   int64_t chunk_tokens_;
   int64_t chunks_;
   PatternScores scores_;
-  std::vector<float> out_, lse_;
+  BackendMemory memory_;
+  Rows out_;    // [rows, heads, head_size]
+  float* lse_;  // [rows, heads]
   std::vector<HeadOutcome> outcomes_;
+  std::vector<double> squares_;  // of Backend::CompareHeads
 };
 
 }  // namespace longsight

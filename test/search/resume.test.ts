@@ -94,7 +94,7 @@ it("goes on after a stop, does nothing twice, and forgets what another search di
     writeFileSync(damaged, readFileSync(state, "utf8").slice(0, length));
     expect((await StateFile.open(damaged, key)).texts).toHaveLength(0);
   }
-  await forgetState(optionsFor(out), again.digest);
+  await forgetState(info, optionsFor(out), again.digest);
   expect(existsSync(state)).toBe(false);
 }, 120_000);
 
@@ -110,11 +110,13 @@ it("finds a pattern for every head that has one, and reports it", async () => {
   expect(report.shares.stream_llm + report.shares.vertical_and_slash + report.shares.block_sparse).toBeCloseTo(1, 2);
   for (const single of report.bestSingles) expect(report.found.error).toBeLessThanOrEqual(single.error + 1e-4);
   const patterns = path.join(dir, "reported.json");
-  expect(await reportedCandidates(patterns, 3800, 96)).toBeNull();
+  expect(await reportedCandidates(patterns, info, 3800, 96)).toBeNull();
   writeFileSync(path.join(dir, "reported.report.json"), JSON.stringify(report));
-  expect(await reportedCandidates(patterns, 3800, 96)).toEqual(result.means.map(({ candidate }) => candidate));
-  expect(await reportedCandidates(patterns, 3800, 97)).toBeNull();
+  expect(await reportedCandidates(patterns, info, 3800, 96)).toEqual(result.means.map(({ candidate }) => candidate));
+  expect(await reportedCandidates(patterns, info, 3800, 97)).toBeNull();
+  expect(await reportedCandidates(patterns, { ...info, deviceName: "another" }, 3800, 96)).toBeNull();
   const markdown = toMarkdown(report);
+  expect(markdown).toContain(`; cpu ${info.instructionSet}, 2 threads.`);
   for (const { layer, heads } of report.layers) {
     expect(markdown).toContain(`| ${String(layer)} |`);
     expect(heads).toHaveLength(info.attentionHeads);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "check.h"
+#include "cuda_device.h"
 #include "draws_twice_backend.h"
 #include "engine/engine.h"
 #include "fp8_rounding_backend.h"
@@ -17,8 +18,6 @@
 namespace longsight::test {
 namespace {
 
-// CTest's SKIP_RETURN_CODE of this program.
-constexpr int kNoDevice = 77;
 const std::atomic<bool> kNever{false};
 const ForwardProgress kSilent = [](int64_t) {};
 
@@ -368,21 +367,6 @@ class CudaModel {
   std::map<int64_t, Truth> truths_;
   double worst_ = 0, worst_rounding_ = 0;
 };
-
-// The GPU or, where there is none, the reason.
-bool HasDevice() {
-  try {
-    const auto backend = MakeCudaBackend(0);
-    std::printf("%s (%s), %.1f GiB free of %.1f\n", backend->device_name().c_str(),
-                backend->instruction_set().c_str(),
-                static_cast<double>(backend->available_bytes()) / (1 << 30),
-                static_cast<double>(backend->device_bytes()) / (1 << 30));
-    return true;
-  } catch (const Error& error) {
-    std::printf("skipped: %s\n", error.what());
-    return false;
-  }
-}
 
 void Refusals(const std::string& model) {
   CHECK_ERROR(ErrorCode::kDeviceUnavailable, "cuda:99",

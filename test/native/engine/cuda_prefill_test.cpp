@@ -2,45 +2,26 @@
 // must be the ones that waiting for each step would give.
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "check.h"
+#include "cuda_device.h"
 #include "engine/engine.h"
 #include "engine/stopwatch.h"
-#include "model_folder.h"
 
 namespace longsight::test {
 namespace {
 
-// CTest's SKIP_RETURN_CODE of this program.
-constexpr int kNoDevice = 77;
 const std::atomic<bool> kNever{false};
 const ForwardProgress kSilent = [](int64_t) {};
 constexpr int64_t kTokens = 6000, kLayers = 3, kHeads = 4;
 
-const reference::Config kConfig{.hidden = 256,
-                                .heads = kHeads,
-                                .kv_heads = 2,
-                                .head_size = 64,
-                                .intermediate = 512,
-                                .vocabulary = 200,
-                                .norm_epsilon = 1e-5,
-                                .rope_theta = 1e4,
-                                .layers = std::vector<reference::Config::Layer>(kLayers)};
-
 class CudaPrefillTest {
  public:
   CudaPrefillTest() {
-    const ModelTraits traits;
-    WriteFile(folder_.File("model.safetensors"),
-              SafetensorsBytes(MakeRandomModel(kConfig, traits).tensors));
-    std::string fields = ConfigFields(kConfig, traits, "LlamaForCausalLM");
-    const std::string had = "\"max_position_embeddings\": 4096";
-    fields.replace(fields.find(had), had.size(), "\"max_position_embeddings\": 32768");
-    WriteFile(folder_.File("config.json"), "{" + fields + "}");
+    WriteLlama(folder_, CudaConfig(kLayers), {.max_context = 32768});
     std::string layers;
     for (int64_t layer = 0; layer < kLayers; ++layer) {
       std::string heads;
@@ -168,16 +149,6 @@ class CudaPrefillTest {
   std::unique_ptr<Engine> gpu_;
   std::vector<uint32_t> tokens_;
 };
-
-bool HasDevice() {
-  try {
-    MakeCudaBackend(0);
-    return true;
-  } catch (const Error& error) {
-    std::printf("skipped: %s\n", error.what());
-    return false;
-  }
-}
 
 }  // namespace
 }  // namespace longsight::test

@@ -163,10 +163,10 @@ std::string ConfigFields(const reference::Config& config, const ModelTraits& tra
          number("vocab_size", config.vocabulary) +
          number("num_hidden_layers", static_cast<int64_t>(config.layers.size())) +
          "\"rms_norm_eps\": " + std::to_string(config.norm_epsilon) +
-         ", \"rope_theta\": " + std::to_string(config.rope_theta) +
-         ", \"max_position_embeddings\": 4096, \"hidden_act\": \"silu\", \"eos_token_id\": [2, "
-         "3], " +
-         "\"tie_word_embeddings\": " + Bool(traits.tied);
+         ", \"rope_theta\": " + std::to_string(config.rope_theta) + ", " +
+         number("max_position_embeddings", traits.max_context) +
+         "\"hidden_act\": \"silu\", \"eos_token_id\": [2, 3], \"tie_word_embeddings\": " +
+         Bool(traits.tied);
 }
 
 reference::Config SmallConfig(size_t layers) {
@@ -181,8 +181,8 @@ reference::Config SmallConfig(size_t layers) {
           .layers = std::vector<reference::Config::Layer>(layers)};
 }
 
-void WriteLlama(const TemporaryFolder& folder, const reference::Config& config) {
-  const ModelTraits traits;
+void WriteLlama(const TemporaryFolder& folder, const reference::Config& config,
+                const ModelTraits& traits) {
   WriteFile(folder.File("model.safetensors"),
             SafetensorsBytes(MakeRandomModel(config, traits).tensors));
   WriteFile(folder.File("config.json"),

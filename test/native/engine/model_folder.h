@@ -49,6 +49,7 @@ struct ModelTraits {
   bool output_bias = false;
   bool mlp_bias = false;
   uint32_t seed = 1;
+  int64_t max_context = 4096;
 };
 
 struct RandomModel {
@@ -64,7 +65,8 @@ std::string ConfigFields(const reference::Config& config, const ModelTraits& tra
 
 // A shape for tests to which the engine is what matters, not the model.
 reference::Config SmallConfig(size_t layers);
-// A Llama of `config` with default traits.
-void WriteLlama(const TemporaryFolder& folder, const reference::Config& config);
+// A Llama of `config`.
+void WriteLlama(const TemporaryFolder& folder, const reference::Config& config,
+                const ModelTraits& traits = {});
 
 }  // namespace longsight::test

@@ -119,6 +119,40 @@ void TestConvert(Random& random) {
              0, "convert f16 to bf16");
 }
 
+// Rows in longer strides than they need, and the same sums to the last bit in every run.
+void TestCompareHeads(Random& random, int64_t rows, int64_t heads, int64_t head_size) {
+  const std::string what = "compare " + std::to_string(rows) + " rows, " + std::to_string(heads) +
+                           " heads of " + std::to_string(head_size);
+  const int64_t n = heads * head_size, stride = n + 16;
+  const Stored expected = Store(random.Floats(rows * n, 3.0f), cpu::DType::kBF16);
+  std::vector<float> near = random.Floats(rows * n, 0.1f);
+  for (size_t i = 0; i < near.size(); ++i) near[i] += expected.values[i];
+  const Stored actual = Store(near, cpu::DType::kBF16);
+  const DeviceBytes packed = OnDevice(expected), apart = EmptyOnDevice(DType::kBF16, rows * stride);
+  CheckCuda(cudaMemcpy2D(apart.data(), static_cast<size_t>(2 * stride), actual.data(),
+                         static_cast<size_t>(2 * n), static_cast<size_t>(2 * n),
+                         static_cast<size_t>(rows), cudaMemcpyHostToDevice),
+            what);
+  const DeviceBytes workspace(static_cast<size_t>(cuda::CompareHeadsWorkspaceBytes(heads)));
+  std::vector<double> first;
+  for (int run = 0; run < 2; ++run) {
+    std::vector<double> sums(static_cast<size_t>(2 * heads));
+    const DeviceBytes on_device(sums.size() * sizeof(double));
+    CheckCuda(cuda::CompareHeads({packed.data(), n, apart.data(), stride, rows, heads, head_size,
+                                  static_cast<double*>(on_device.data()), workspace.data()}),
+              what);
+    CheckCuda(cudaMemcpy(sums.data(), on_device.data(), sums.size() * sizeof(double),
+                         cudaMemcpyDeviceToHost),
+              what);
+    CheckClose(sums,
+               reference::CompareHeads(expected.values.data(), actual.values.data(), rows, heads,
+                                       head_size),
+               0, 1e-11, what);
+    if (run == 0) first = sums;
+    Check(sums == first, what + ": another run, other sums");
+  }
+}
+
 // Each head to within half a step of e4m3 at its scale, whose largest element fills the range; and
 // back, exactly the stored value.
 void TestQuantize(Random& random, int64_t rows, int64_t heads, int64_t head_size) {
@@ -238,6 +272,13 @@ int Run() {
   TestConvert(random);
   TestQuantize(random, 37, 3, 128);
   TestQuantize(random, 5, 8, 24);
+  TestCompareHeads(random, 1, 1, 8);
+  TestCompareHeads(random, 130, 7, 24);
+  TestCompareHeads(random, 333, 12, 96);
+  TestCompareHeads(random, 4000, 9, 64);
+  TestCompareHeads(random, 1000, 32, 128);
+  // So many rows that parts are longer.
+  TestCompareHeads(random, 140'000, 1, 8);
   TestEmbed(random);
   return Result("cuda_elementwise_test");
 }

@@ -1,4 +1,4 @@
-// RmsNorm, Rope, SwiGlu, Convert and Embed against their oracles.
+// RmsNorm, Rope, SwiGlu, CompareHeads, Convert and Embed against their oracles.
 #include <cmath>
 #include <limits>
 
@@ -90,6 +90,28 @@ void TestSwiGlu(cpu::ThreadPool& pool, const cpu::OpTable& ops, Random& random) 
                std::string("swiglu ") + ops.name + " n " + std::to_string(n));
     ops.swiglu(pool, {gate.data(), up.data(), n, n, gate.data(), n, rows, n});
     Check(gate == y, std::string("swiglu ") + ops.name + ": in place differs");
+  }
+}
+
+void TestCompareHeads(cpu::ThreadPool& pool, const cpu::OpTable& ops, Random& random) {
+  for (const int64_t head_size : {1, 16, 41, 128}) {
+    for (const int64_t rows : {1, 300}) {
+      const int64_t heads = 5, n = heads * head_size;
+      const std::vector<float> expected = random.Floats(rows * n, 3.0f);
+      std::vector<float> actual = random.Floats(rows * n, 1e-3f);
+      for (size_t i = 0; i < actual.size(); ++i) actual[i] += expected[i];
+      std::vector<double> sums(static_cast<size_t>(2 * heads));
+      ops.compare_heads(
+          pool, {expected.data(), n, actual.data(), n, rows, heads, head_size, sums.data()});
+      CheckClose(sums,
+                 reference::CompareHeads(expected.data(), actual.data(), rows, heads, head_size), 0,
+                 1e-12, std::string("compare heads ") + ops.name);
+      cpu::ThreadPool others(2);
+      std::vector<double> again(sums.size());
+      ops.compare_heads(
+          others, {expected.data(), n, actual.data(), n, rows, heads, head_size, again.data()});
+      Check(again == sums, std::string("compare heads ") + ops.name + ": by other threads");
+    }
   }
 }
 
@@ -196,6 +218,7 @@ int main() {
       longsight::test::TestRmsNorm(pool, *ops, random);
       longsight::test::TestRope(pool, *ops, random);
       longsight::test::TestSwiGlu(pool, *ops, random);
+      longsight::test::TestCompareHeads(pool, *ops, random);
       longsight::test::TestConvert(pool, *ops, random);
       longsight::test::TestEmbed(pool, *ops, random);
       longsight::test::TestAllHalves(pool, *ops);

@@ -1,11 +1,12 @@
 // The sparse index against lists of single keys, and past every 32-bit cliff without running any
 // attention.
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "check.h"
 #include "index/blocks.h"
-#include "index/select.h"
+#include "index/fill.h"
 
 namespace longsight::test {
 namespace {
@@ -218,6 +219,77 @@ void TestSelection(Random& random) {
         "a heavy band");
 }
 
+// `cover(counted)`: keys that the lines for it cover. Tells what was settled on and how often lines
+// were taken.
+struct Filled {
+  int64_t counted, covered, taken, most_within;
+};
+Filled FillWith(const index::AreaBudget& area, int64_t tokens,
+                const std::function<int64_t(int64_t)>& cover) {
+  const int64_t wanted = index::KeysOf(area, tokens);
+  index::Fill fill = index::StartFill(area, wanted, tokens);
+  Filled filled{0, 0, 0, 0};
+  do {
+    filled.counted = fill.counted;
+    filled.covered = cover(fill.counted);
+    // What overshoots by up to 2 % counts as the budget.
+    if (static_cast<double>(filled.covered) <= 1.02 * static_cast<double>(wanted)) {
+      filled.most_within = std::max(filled.most_within, filled.covered);
+    }
+  } while (++filled.taken < 100 && index::ContinueFill(fill, filled.covered));
+  return filled;
+}
+
+void TestFill(Random& random) {
+  Check(index::KeysOf({}, 100'000) == index::FirstBudget(100'000), "fill: the default budget");
+  Check(index::KeysOf({77, true}, 100'000) == 77, "fill: a budget that is given");
+  const Filled once = FillWith({4096, false}, 65536, [](int64_t keys) { return keys / 9; });
+  Check(once.taken == 1 && once.counted == 4096, "fill: not asked for");
+  // Lines whose cover grows with what is counted, but more and more slowly.
+  for (const double power : {1.0, 0.9, 0.8}) {
+    for (const double share : {1.0, 0.7, 0.3, 0.1}) {
+      const int64_t wanted = 4096;
+      const auto cover = [&](int64_t counted) {
+        return std::min(counted,
+                        static_cast<int64_t>(share * 4096 *
+                                             std::pow(static_cast<double>(counted) / 4096, power)));
+      };
+      const Filled filled = FillWith({wanted, true}, 1'000'000, cover);
+      const std::string what = "fill: power " + std::to_string(power) + " share " +
+                               std::to_string(share) + ", " + std::to_string(filled.covered);
+      Check(filled.covered > 0.98 * 4096 - 2 && filled.covered < 1.02 * 4096 + 2, what);
+    }
+  }
+  // No more than there is.
+  const Filled all = FillWith({4096, true}, 20'000, [](int64_t keys) { return keys / 8; });
+  Check(all.counted == 20'000 && all.covered == 2'500, "fill: up to the context");
+  const Filled stuck = FillWith({4096, true}, 1'000'000, [](int64_t) { return 1000; });
+  Check(stuck.covered == 1000 && stuck.taken == 2, "fill: nothing more to cover");
+  // A step over the budget: what lies before it, taken once more.
+  const Filled step =
+      FillWith({4096, true}, 1'000'000, [](int64_t keys) { return keys < 9'000 ? 2'000 : 50'000; });
+  Check(step.counted < 9'000 && step.covered == 2'000, "fill: before a step");
+  // Whatever the steps are like.
+  for (int i = 0; i < 2000; ++i) {
+    const int64_t tokens = random.Integer(200, 100'000), wanted = random.Integer(100, tokens);
+    std::vector<std::pair<int64_t, int64_t>> steps = {{0, random.Integer(1, wanted)}};
+    while (random.Integer(0, 12) != 0) {
+      steps.push_back({steps.back().first + random.Integer(1, tokens / 4),
+                       steps.back().second + random.Integer(0, wanted / 2)});
+    }
+    const Filled filled = FillWith({wanted, true}, tokens, [&](int64_t counted) {
+      int64_t covered = 0;
+      for (const auto& [from, keys] : steps) covered = counted >= from ? keys : covered;
+      // Before the search begins, no more than is counted.
+      return counted <= wanted ? std::min(covered, counted) : covered;
+    });
+    const std::string what = "fill: steps " + std::to_string(i);
+    Check(filled.taken <= index::kFillAttempts + 2, what + ": attempts");
+    Check(filled.covered == filled.most_within, what + ": the most within the budget");
+    Check(filled.counted <= tokens, what + ": no more than there is");
+  }
+}
+
 void TestExplained() {
   // One column that 64 rows at 4000 attend to evenly: 64 offsets of 1/64 each, gone afterwards.
   const int64_t probe_begin = 4000, rows = 64;
@@ -281,6 +353,7 @@ int main() {
   longsight::test::TestCover(random);
   longsight::test::TestMillion();
   longsight::test::TestSelection(random);
+  longsight::test::TestFill(random);
   longsight::test::TestExplained();
   longsight::test::TestBlocks(random);
   return longsight::test::Result("index_test");
