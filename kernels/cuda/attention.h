@@ -153,7 +153,9 @@ struct ChooseLinesParams {
   float* bands;          // of Probe; changed
   double recall_floor;   // of every head, 0: no guard; below 0: each pattern's own
   index::AreaBudget area;
-  Lines lines;          // written, but for `blocks`
+  // Written, but for `blocks`, which ChooseBlocks has written: by them the guard judges
+  // block-sparse heads.
+  Lines lines;
   HeadReport* reports;  // [heads]
   CUstream_st* stream;
 };

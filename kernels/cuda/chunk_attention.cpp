@@ -240,8 +240,11 @@ Launched ChooseSparseChunk(const SparseChunkParams& p) {
   launched = Probe(probe);
   if (!launched.ok()) return launched;
 
-  ChooseLinesParams choose{};
   const std::vector<index::HeadPattern> patterns = Bounded(p);
+  launched = ChooseBlocksOfChunk(p, patterns, layout, kv);
+  if (!launched.ok()) return launched;
+
+  ChooseLinesParams choose{};
   choose.patterns = patterns.data();
   choose.heads = p.shape.heads;
   choose.first_position = p.first_position;
@@ -254,8 +257,7 @@ Launched ChooseSparseChunk(const SparseChunkParams& p) {
   choose.lines = layout.lines;
   choose.reports = layout.reports;
   choose.stream = p.stream;
-  launched = ChooseLines(choose);
-  return launched.ok() ? ChooseBlocksOfChunk(p, patterns, layout, kv) : launched;
+  return ChooseLines(choose);
 }
 
 Launched AttendSparseChunk(const SparseChunkParams& p) {

@@ -42,6 +42,7 @@ struct Scratch {
   index::Fill fill;
   index::LineCut cut;
   bool goes_on;
+  double own_pairs;
   double partial[kLineWarps];
 };
 
@@ -71,14 +72,18 @@ class HeadChoice {
         bands_(p.lines.bands + head_ * p.lines.band_capacity) {}
 
   __device__ void Run() {
+    if (thread_ == 0) s_.own_pairs = -1;
     PatternOfHead pattern = p_.patterns[head_];
     switch (static_cast<index::PatternKind>(pattern.kind)) {
       case index::PatternKind::kDense:
-        return Dense(0);
+        return Dense(false);
       case index::PatternKind::kBlockSparse:
-        return Blocks(pattern.a);
       case index::PatternKind::kAShape:
-        if (AShape(pattern)) return;
+        if (pattern.kind == static_cast<int32_t>(index::PatternKind::kAShape) ? AShape(pattern)
+                                                                              : Blocks(pattern)) {
+          return;
+        }
+        // What it does not reach, lines can.
         pattern = {static_cast<int32_t>(index::kDefaultPattern.kind),
                    static_cast<int32_t>(index::kDefaultPattern.a),
                    static_cast<int32_t>(index::kDefaultPattern.b), pattern.recall_floor};
@@ -90,26 +95,67 @@ class HeadChoice {
   }
 
  private:
-  __device__ void Report(HeadLines lines, double pairs, double guard_pairs, double recall) {
+  // `guarded`: what exceeds the pattern's own pairs is the guard's.
+  __device__ void Report(HeadLines lines, double pairs, bool guarded, double recall) {
     if (thread_ != 0) return;
+    const bool more = guarded && pairs > s_.own_pairs;
     p_.lines.heads[head_] = lines;
-    p_.reports[head_] = {pairs, guard_pairs, recall};
+    p_.reports[head_] = {pairs, more ? pairs - s_.own_pairs : 0, recall};
+  }
+
+  // The first ones that are told are the pattern's own. Only thread 0 has them.
+  __device__ void TellOwnPairs(double pairs) {
+    if (thread_ == 0 && s_.own_pairs < 0) s_.own_pairs = pairs;
   }
 
   // Not kept: registers are few.
   __device__ double DensePairs() const { return index::CausalArea(p_.first_position, p_.rows); }
 
-  __device__ void Dense(double guard_pairs) {
-    Report({static_cast<int32_t>(index::PatternKind::kDense), 0, 0, 0}, DensePairs(), guard_pairs,
-           1);
+  __device__ void Dense(bool guarded) {
+    Report({static_cast<int32_t>(index::PatternKind::kDense), 0, 0, 0}, DensePairs(), guarded, 1);
   }
 
-  __device__ void Blocks(int64_t blocks) {
-    const auto keys = static_cast<double>(blocks * index::kKeyBlock);
-    if (keys > index::kDenseFrom * static_cast<double>(p_.tokens)) return Dense(0);
+  // False when its recall is too low.
+  __device__ bool Blocks(const PatternOfHead& pattern) {
+    const auto keys = static_cast<double>(pattern.a) * static_cast<double>(index::kKeyBlock);
+    if (keys > index::kDenseFrom * static_cast<double>(p_.tokens)) {
+      Dense(false);
+      return true;
+    }
     const double pairs = keys * static_cast<double>(p_.rows);
-    Report({static_cast<int32_t>(index::PatternKind::kBlockSparse), 0, 0, 0},
-           pairs < DensePairs() ? pairs : DensePairs(), 0, 0);
+    const double own = pairs < DensePairs() ? pairs : DensePairs();
+    TellOwnPairs(own);
+    if (pattern.recall_floor > 0 && BlockRecall() < pattern.recall_floor) return false;
+    Report({pattern.kind, 0, 0, 0}, own, false, 0);
+    return true;
+  }
+
+  // Of the blocks that were chosen for the last row block, and of its own keys.
+  __device__ __noinline__ double BlockRecall() {
+    constexpr auto kBlock = static_cast<int32_t>(index::kKeyBlock);
+    const int64_t row_blocks = index::DivideUp(p_.rows, kSparseRows);
+    const auto capacity = static_cast<int32_t>(p_.lines.block_capacity);
+    const int32_t* const list =
+        p_.lines.blocks + (head_ * row_blocks + row_blocks - 1) * p_.lines.block_capacity;
+    // What follows the list's end was never written.
+    if (thread_ == 0) s_.found_count = capacity;
+    __syncthreads();
+    for (int32_t i = thread_; i < capacity; i += kLineThreads) {
+      if (list[i] < 0) atomicMin(&s_.found_count, i);
+    }
+    __syncthreads();
+    const int32_t own = LastRows().begin / kBlock * kBlock;
+    double kept = 0;
+    for (int32_t i = thread_ / 32; i < s_.found_count; i += kLineWarps) {
+      const int32_t end = Lesser((list[i] + 1) * kBlock, own);
+      for (int32_t key = list[i] * kBlock + thread_ % 32; key < end; key += 32) {
+        kept += static_cast<double>(sums_[key]);
+      }
+    }
+    for (int32_t key = own + thread_; key < p_.tokens; key += kLineThreads) {
+      kept += static_cast<double>(sums_[key]);
+    }
+    return SumOfAll(kept, s_) / static_cast<double>(p_.probe_rows);
   }
 
   // False when its recall is too low.
@@ -119,13 +165,13 @@ class HeadChoice {
     const HeadCover cover = {pattern.a, 0, 1, columns_, bands_};
     const double pairs = Area(cover);
     if (pairs > index::kDenseFrom * DensePairs()) {
-      Dense(0);
+      Dense(false);
       return true;
     }
     const double recall = Recall(cover);
-    first_pairs_ = pairs;
+    TellOwnPairs(pairs);
     if (pattern.recall_floor > 0 && recall < pattern.recall_floor) return false;
-    Report({pattern.kind, pattern.a, 0, 1}, pairs, 0, recall);
+    Report({pattern.kind, pattern.a, 0, 1}, pairs, false, recall);
     return true;
   }
 
@@ -139,16 +185,17 @@ class HeadChoice {
     for (;;) {
       const HeadCover cover = TakeLines();
       const double pairs = Area(cover), recall = Recall(cover);
-      if (first_pairs_ < 0) first_pairs_ = pairs;
+      TellOwnPairs(pairs);
       const bool enough = pattern.recall_floor <= 0 || recall >= pattern.recall_floor;
       const bool too_many = pairs > index::kDenseFrom * DensePairs();
       if (enough && !too_many) {
         return Report({static_cast<int32_t>(index::PatternKind::kVerticalSlash), cover.first_keys,
                        cover.column_count, cover.band_count},
-                      pairs, pairs > first_pairs_ ? pairs - first_pairs_ : 0, recall);
+                      pairs, true, recall);
       }
       if (too_many || s_.budget.keys >= p_.tokens) {
-        return Dense(!enough && DensePairs() > first_pairs_ ? DensePairs() - first_pairs_ : 0);
+        return Dense(!enough || p_.patterns[head_].kind ==
+                                    static_cast<int32_t>(index::PatternKind::kBlockSparse));
       }
       // The pattern's numbers bound its own budget, not the guard's.
       __syncthreads();
@@ -307,7 +354,6 @@ class HeadChoice {
   float* const band_sums_;
   int32_t* const columns_;
   Band* const bands_;
-  double first_pairs_ = -1;
 };
 
 __global__ void __launch_bounds__(kLineThreads)

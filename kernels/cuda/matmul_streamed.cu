@@ -9,10 +9,14 @@ constexpr int kWarps = 4;
 // Fewer outputs than these give every warp one: more warps to keep the memory busy.
 constexpr int64_t kManyOuts = 8192;
 
-// The first bytes of a row of weights, a line to each lane of a warp, on their way to the L2 cache.
+#ifndef PF_LANES
+#define PF_LANES 8
+#endif
+// The first bytes of a row of weights on their way to the L2 cache: few, since all blocks of a
+// product do this at once.
 __device__ __forceinline__ void PrefetchLines(const void* row, int64_t bytes) {
   const int64_t at = threadIdx.x % 32 * 128;
-  if (at < bytes) {
+  if (at < bytes && threadIdx.x % 32 < PF_LANES) {
     asm volatile("prefetch.global.L2 [%0];\n" ::"l"(static_cast<const char*>(row) + at));
   }
 }

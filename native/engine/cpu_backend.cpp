@@ -314,7 +314,7 @@ class CpuBackend final : public Backend {
           if (BlockRecall(scoring, pattern.a, chunk, sums) >= floor) return;
           // What the blocks do not reach, lines can.
           const double block_pairs = choice.pairs;
-          choice = ChooseLines(index::kDefaultPattern, chunk, sums, floor);
+          choice = ChooseLines(index::kDefaultPattern, chunk, sums, floor, call.area);
           choice.guard_pairs = std::max(0.0, choice.pairs - block_pairs);
           return;
         }

@@ -5,48 +5,10 @@
 #include <limits>
 
 #include "attention_shapes.h"
-#include "cuda/attention.h"
-#include "engine/line_choice.h"
+#include "drawn_choice.h"
 
 namespace longsight::test {
 namespace {
-
-using index::PatternKind;
-
-// Sums as a probe would leave them: a background, and some strong lines.
-struct DrawnSums {
-  std::vector<float> columns, bands;
-
-  DrawnSums(Random& random, int64_t tokens, int64_t rows) {
-    const int64_t band_count = index::DivideUp(tokens, index::kBandOffsets);
-    const auto draw = [&](int64_t count) {
-      std::vector<float> values = random.Floats(count, 1.0f);
-      for (float& value : values) value = std::exp2(-10.0f + 6.0f * value);
-      for (int64_t i = random.Integer(0, count / 50); i > 0; --i) {
-        values[static_cast<size_t>(random.Integer(0, count - 1))] *= 100.0f;
-      }
-      return values;
-    };
-    columns = draw(tokens);
-    bands = draw(band_count);
-    // Neighbours, whose covers overlap: a budget that is filled takes many more of them than are
-    // counted for. Where columns are alike, far too much then comes at once.
-    if (random.Integer(0, 1) == 0) {
-      const int64_t first = random.Integer(0, band_count - 1);
-      const int64_t end = std::min(band_count, first + random.Integer(1, 1 + band_count / 3));
-      std::fill(bands.begin() + first, bands.begin() + end, 40.0f);
-    }
-    if (random.Integer(0, 2) == 0) std::fill(columns.begin(), columns.end(), 0.01f);
-    float sum = 0;
-    for (const float value : columns) sum += value;
-    for (float& value : columns) value *= static_cast<float>(rows) / sum;
-    for (float& value : bands) value *= static_cast<float>(rows) / sum;
-    // Columns that every row attends to.
-    for (int64_t i = random.Integer(0, 4); i > 0; --i) {
-      columns[static_cast<size_t>(random.Integer(0, tokens - 1))] = 2.5f;
-    }
-  }
-};
 
 // Floor below 0: each pattern's own.
 void CompareChoice(Random& random, int64_t first_position, int64_t rows, int64_t probe_rows,
@@ -56,7 +18,7 @@ void CompareChoice(Random& random, int64_t first_position, int64_t rows, int64_t
                                                     {PatternKind::kVerticalSlash, 30, 800, 0},
                                                     {PatternKind::kVerticalSlash, 3000, 200},
                                                     {PatternKind::kAShape, 100, 800},
-                                                    {PatternKind::kBlockSparse, 20, 0},
+                                                    {PatternKind::kBlockSparse, 20, 0, 0.4},
                                                     {PatternKind::kDense, 0, 0},
                                                     {PatternKind::kVerticalSlash, 0, 0}};
   const auto heads = static_cast<int64_t>(patterns.size());
@@ -75,20 +37,28 @@ void CompareChoice(Random& random, int64_t first_position, int64_t rows, int64_t
   DeviceArray<cuda::Band> line_bands(static_cast<size_t>(heads * band_capacity));
   DeviceArray<int32_t> order(static_cast<size_t>(heads));
   DeviceArray<cuda::HeadReport> reports(static_cast<size_t>(heads));
-  const cuda::Launched launched =
-      cuda::ChooseLines({patterns.data(),
-                         heads,
-                         first_position,
-                         rows,
-                         probe_rows,
-                         device_columns.data(),
-                         device_bands.data(),
-                         floor,
-                         area,
-                         {head_lines.data(), line_columns.data(), column_capacity,
-                          line_bands.data(), band_capacity, nullptr, 0, order.data()},
-                         reports.data(),
-                         nullptr});
+  const int64_t row_blocks = index::DivideUp(rows, cuda::kSparseRows);
+  const std::vector<int32_t> last_blocks = DrawnBlocks(random, first_position, rows);
+  std::vector<int32_t> lists(static_cast<size_t>(heads * row_blocks * kBlockCapacity), 1);
+  for (int64_t h = 1; h <= heads; ++h) {
+    std::copy(last_blocks.begin(), last_blocks.end(),
+              lists.begin() + (h * row_blocks - 1) * kBlockCapacity);
+  }
+  DeviceArray<int32_t> blocks(lists);
+  const cuda::Launched launched = cuda::ChooseLines(
+      {patterns.data(),
+       heads,
+       first_position,
+       rows,
+       probe_rows,
+       device_columns.data(),
+       device_bands.data(),
+       floor,
+       area,
+       {head_lines.data(), line_columns.data(), column_capacity, line_bands.data(), band_capacity,
+        blocks.data(), kBlockCapacity, order.data()},
+       reports.data(),
+       nullptr});
   char text[160];
   std::snprintf(text, sizeof text,
                 "choice for %lld rows at %lld, probe %lld, floor %.2f, budget %lld%s",
@@ -109,17 +79,19 @@ void CompareChoice(Random& random, int64_t first_position, int64_t rows, int64_t
     const std::string of_head = name + ", head " + std::to_string(h);
     const ProbeSums probe = {columns.data() + h * tokens, bands.data() + h * band_count, tokens,
                              probe_rows};
+    const double own_floor = floor >= 0 ? floor : patterns[at].recall_floor;
     HeadChoice expected;
     switch (patterns[at].kind) {
       case PatternKind::kDense:
         expected = ChooseDense(chunk);
         break;
       case PatternKind::kBlockSparse:
-        expected = ChooseBlocks(patterns[at], chunk);
+        expected = ChooseBlocksOrLines(
+            patterns[at], chunk, probe, own_floor, area,
+            RecallOf(last_blocks, probe.columns, first_position, rows, probe_rows));
         break;
       default:
-        expected = ChooseLines(patterns[at], chunk, probe,
-                               floor >= 0 ? floor : patterns[at].recall_floor, area);
+        expected = ChooseLines(patterns[at], chunk, probe, own_floor, area);
     }
     Check(got[at].kind == static_cast<int32_t>(expected.kind), of_head + ": kinds differ");
     Check(std::fabs(got_reports[at].pairs - expected.pairs) <= 1e-9 * expected.pairs,
