@@ -45,6 +45,10 @@ struct MatmulParams {
 // (blas_lt.h), with weights in e4m3 by way of Fp8Linear (fp8_linear.h).
 inline constexpr int64_t kStreamedRows = 4;
 cudaError_t MatmulStreamed(const MatmulParams& p);
+// Up to so many products of one x at once, with weights of one kind: in one launch, since those of
+// few outputs take less time than a launch.
+inline constexpr int kStreamedProducts = 3;
+cudaError_t MatmulStreamed(const MatmulParams* products, int count);
 
 // Rows that are written in bf16, in e4m3 as well: y[rows, n], contiguous, as QuantizeRows would.
 struct InE4M3 {

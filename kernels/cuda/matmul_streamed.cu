@@ -9,23 +9,27 @@ constexpr int kWarps = 4;
 // Fewer outputs than these give every warp one: more warps to keep the memory busy.
 constexpr int64_t kManyOuts = 8192;
 
-#ifndef PF_LANES
-#define PF_LANES 8
-#endif
-// The first bytes of a row of weights on their way to the L2 cache: few, since all blocks of a
-// product do this at once.
+// Of a row of weights, ahead of its turn. Few, since all blocks of a product do this at once: with
+// four times as many the caches overflow.
+constexpr int kPrefetchedLines = 8;
+
 __device__ __forceinline__ void PrefetchLines(const void* row, int64_t bytes) {
-  const int64_t at = threadIdx.x % 32 * 128;
-  if (at < bytes && threadIdx.x % 32 < PF_LANES) {
-    asm volatile("prefetch.global.L2 [%0];\n" ::"l"(static_cast<const char*>(row) + at));
+  constexpr int kLine = 128;
+  const int line = threadIdx.x % 32;
+  if (line < kPrefetchedLines && line * kLine < bytes) {
+    asm volatile("prefetch.global.L2 [%0];\n" ::"l"(static_cast<const char*>(row) + line * kLine));
   }
 }
 
 template <int Rows, int Outs, bool Vector>
-__global__ void __launch_bounds__(32 * kWarps) StreamedKernel(MatmulParams p) {
+__global__ void __launch_bounds__(32 * kWarps)
+    StreamedKernel(const __grid_constant__ StreamedBatch batch) {
   constexpr int kStep = Vector ? 8 : 1;
   const int lane = threadIdx.x % 32;
-  const int64_t first = (static_cast<int64_t>(blockIdx.x) * kWarps + threadIdx.x / 32) * Outs;
+  const int product = batch.ProductOf(blockIdx.x);
+  const MatmulParams& p = batch.products[product];
+  const int64_t block = blockIdx.x - batch.first_block[product];
+  const int64_t first = (block * kWarps + threadIdx.x / 32) * Outs;
   if (first >= p.out) return;
   const Bf16* x = static_cast<const Bf16*>(p.x);
   const Bf16* w[Outs];
@@ -77,33 +81,50 @@ __global__ void __launch_bounds__(32 * kWarps) StreamedKernel(MatmulParams p) {
 }
 
 template <int Rows, int Outs>
-cudaError_t Launch(const MatmulParams& p) {
-  const auto blocks = static_cast<unsigned>(DivideUp(p.out, kWarps * Outs));
-  const bool vector =
-      IsVector(p.x, p.x_stride, p.in, sizeof(Bf16)) && IsVector(p.w, p.in, p.in, sizeof(Bf16));
+cudaError_t Launch(const MatmulParams* products, int count, bool vector) {
+  const StreamedBatch batch(products, count, kWarps * Outs);
   const auto kernel = vector ? StreamedKernel<Rows, Outs, true> : StreamedKernel<Rows, Outs, false>;
-  return LaunchEarly(kernel, blocks, 32 * kWarps, 0, p.stream, p);
+  return LaunchEarly(kernel, batch.blocks, 32 * kWarps, 0, products->stream, batch);
 }
 
 template <int Rows>
-cudaError_t Launch(const MatmulParams& p) {
-  return p.out < kManyOuts ? Launch<Rows, 1>(p) : Launch<Rows, 2>(p);
+cudaError_t Launch(const MatmulParams* products, int count) {
+  bool vector = true;
+  int64_t outs = 0;
+  for (int i = 0; i < count; ++i) {
+    const MatmulParams& p = products[i];
+    vector = vector && IsVector(p.x, p.x_stride, p.in, sizeof(Bf16)) &&
+             IsVector(p.w, p.in, p.in, sizeof(Bf16));
+    outs += p.out;
+  }
+  return outs < kManyOuts ? Launch<Rows, 1>(products, count, vector)
+                          : Launch<Rows, 2>(products, count, vector);
 }
 
 }  // namespace
 
-cudaError_t MatmulStreamed(const MatmulParams& p) {
-  if (p.x_scales != nullptr) return cudaErrorInvalidValue;
-  if (p.w_scales != nullptr) return MatmulStreamedFp8(p);
-  switch (p.rows) {
+cudaError_t MatmulStreamed(const MatmulParams& p) { return MatmulStreamed(&p, 1); }
+
+cudaError_t MatmulStreamed(const MatmulParams* products, int count) {
+  if (count < 1 || count > kStreamedProducts) return cudaErrorInvalidValue;
+  const MatmulParams& first = *products;
+  for (int i = 0; i < count; ++i) {
+    const MatmulParams& p = products[i];
+    const bool same = p.x == first.x && p.x_stride == first.x_stride && p.rows == first.rows &&
+                      p.in == first.in && p.stream == first.stream &&
+                      (p.w_scales != nullptr) == (first.w_scales != nullptr);
+    if (!same || p.x_scales != nullptr) return cudaErrorInvalidValue;
+  }
+  if (first.w_scales != nullptr) return MatmulStreamedFp8(products, count);
+  switch (first.rows) {
     case 1:
-      return Launch<1>(p);
+      return Launch<1>(products, count);
     case 2:
-      return Launch<2>(p);
+      return Launch<2>(products, count);
     case 3:
-      return Launch<3>(p);
+      return Launch<3>(products, count);
     case 4:
-      return Launch<4>(p);
+      return Launch<4>(products, count);
   }
   return cudaErrorInvalidValue;
 }

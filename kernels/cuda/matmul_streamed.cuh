@@ -7,8 +7,29 @@
 
 namespace longsight::cuda {
 
-// Of `p.rows` up to kStreamedRows, with weights in e4m3.
-cudaError_t MatmulStreamedFp8(const MatmulParams& p);
+// The products of a launch; those of block b are the last one whose first block is at most b.
+struct StreamedBatch {
+  MatmulParams products[kStreamedProducts];
+  unsigned first_block[kStreamedProducts];
+  unsigned blocks;
+  int count;
+
+  StreamedBatch(const MatmulParams* p, int n, int64_t outs_of_block) : blocks(0), count(n) {
+    for (int i = 0; i < n; ++i) {
+      products[i] = p[i];
+      first_block[i] = blocks;
+      blocks += static_cast<unsigned>(DivideUp(p[i].out, outs_of_block));
+    }
+  }
+  __device__ int ProductOf(unsigned block) const {
+    int i = 0;
+    while (i + 1 < count && block >= first_block[i + 1]) ++i;
+    return i;
+  }
+};
+
+// Of up to kStreamedRows rows, with weights in e4m3.
+cudaError_t MatmulStreamedFp8(const MatmulParams* products, int count);
 
 // A finished sum, into y.
 static __device__ __forceinline__ void Finish(const MatmulParams& p, int64_t row, int64_t out,

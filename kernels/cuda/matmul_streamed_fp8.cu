@@ -81,12 +81,15 @@ __device__ void ConvertX(const MatmulParams& p, int64_t parts, __half* target, f
   __syncthreads();
 }
 
-__global__ void __launch_bounds__(kThreads, 6) StreamedFp8Kernel(MatmulParams p) {
+__global__ void __launch_bounds__(kThreads, 6)
+    StreamedFp8Kernel(const __grid_constant__ StreamedBatch batch) {
   extern __shared__ __align__(16) unsigned char memory[];
   __shared__ float shrink[kStreamedRows];
   __shared__ float sums[kWarps][kOuts][kStreamedRows];
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
-  const int64_t first_out = static_cast<int64_t>(blockIdx.x) * kOuts;
+  const int product = batch.ProductOf(blockIdx.x);
+  const MatmulParams& p = batch.products[product];
+  const int64_t first_out = static_cast<int64_t>(blockIdx.x - batch.first_block[product]) * kOuts;
   const int64_t parts = (p.in + kPart - 1) / kPart;
   uint8_t* const ring = memory + warp * kStages * kStageBytes;
   auto* const x = reinterpret_cast<__half*>(memory + kRingBytes);
@@ -151,9 +154,13 @@ __global__ void __launch_bounds__(kThreads, 6) StreamedFp8Kernel(MatmulParams p)
 }
 
 // Where 16-byte vectors do not fit: a warp to an output.
-__global__ void __launch_bounds__(kThreads) PlainFp8Kernel(MatmulParams p) {
+__global__ void __launch_bounds__(kThreads)
+    PlainFp8Kernel(const __grid_constant__ StreamedBatch batch) {
+  const int product = batch.ProductOf(blockIdx.x);
+  const MatmulParams& p = batch.products[product];
   const int lane = threadIdx.x % 32;
-  const int64_t out = static_cast<int64_t>(blockIdx.x) * kWarps + threadIdx.x / 32;
+  const int64_t block = blockIdx.x - batch.first_block[product];
+  const int64_t out = block * kWarps + threadIdx.x / 32;
   if (out >= p.out) return;
   const uint8_t* const w = static_cast<const uint8_t*>(p.w) + out * p.in;
   for (int64_t row = 0; row < p.rows; ++row) {
@@ -169,12 +176,18 @@ __global__ void __launch_bounds__(kThreads) PlainFp8Kernel(MatmulParams p) {
 
 }  // namespace
 
-cudaError_t MatmulStreamedFp8(const MatmulParams& p) {
-  if (p.rows > kStreamedRows) return cudaErrorInvalidValue;
-  const bool vector = IsVector(p.x, p.x_stride, p.in, sizeof(Bf16)) && IsVector(p.w, p.in, p.in, 1);
-  const int64_t row_bytes = DivideUp(p.in, kPart) * kPart * static_cast<int64_t>(sizeof(__half));
+cudaError_t MatmulStreamedFp8(const MatmulParams* products, int count) {
+  const MatmulParams& first = *products;
+  if (first.rows > kStreamedRows) return cudaErrorInvalidValue;
+  bool vector = IsVector(first.x, first.x_stride, first.in, sizeof(Bf16));
+  for (int i = 0; i < count; ++i) {
+    vector = vector && IsVector(products[i].w, first.in, first.in, 1);
+  }
+  const int64_t row_bytes =
+      DivideUp(first.in, kPart) * kPart * static_cast<int64_t>(sizeof(__half));
   if (!vector || row_bytes > kMostBytes) {
-    PlainFp8Kernel<<<static_cast<unsigned>(DivideUp(p.out, kWarps)), kThreads, 0, p.stream>>>(p);
+    const StreamedBatch batch(products, count, kWarps);
+    PlainFp8Kernel<<<batch.blocks, kThreads, 0, first.stream>>>(batch);
     return cudaGetLastError();
   }
   cudaError_t error =
@@ -182,13 +195,19 @@ cudaError_t MatmulStreamedFp8(const MatmulParams& p) {
                            static_cast<int>(kRingBytes + kMostBytes));
   // Rows at a time: as many as fit.
   const int64_t most = kMostBytes / row_bytes;
-  MatmulParams q = p;
-  for (int64_t begin = 0; begin < p.rows && error == cudaSuccess; begin += most) {
-    q.rows = most < p.rows - begin ? most : p.rows - begin;
-    q.x = static_cast<const Bf16*>(p.x) + begin * p.x_stride;
-    q.y = static_cast<std::byte*>(p.y) + begin * p.y_stride * (p.y_type == DType::kF32 ? 4 : 2);
-    error = LaunchEarly(StreamedFp8Kernel, static_cast<unsigned>(DivideUp(p.out, kOuts)), kThreads,
-                        static_cast<size_t>(kRingBytes + q.rows * row_bytes), p.stream, q);
+  StreamedBatch batch(products, count, kOuts);
+  for (int64_t begin = 0; begin < first.rows && error == cudaSuccess; begin += most) {
+    const int64_t rows = most < first.rows - begin ? most : first.rows - begin;
+    for (int i = 0; i < count; ++i) {
+      const MatmulParams& p = products[i];
+      const int64_t y_bytes = p.y_type == DType::kF32 ? 4 : 2;
+      MatmulParams& q = batch.products[i];
+      q.rows = rows;
+      q.x = static_cast<const Bf16*>(p.x) + begin * p.x_stride;
+      q.y = static_cast<std::byte*>(p.y) + begin * p.y_stride * y_bytes;
+    }
+    error = LaunchEarly(StreamedFp8Kernel, batch.blocks, kThreads,
+                        static_cast<size_t>(kRingBytes + rows * row_bytes), first.stream, batch);
   }
   return error;
 }

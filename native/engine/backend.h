@@ -148,6 +148,14 @@ class Backend {
   // y[rows, out] (+)= x[rows, in] * weight^T + bias.
   virtual void Multiply(const Linear& linear, ConstRows x, int64_t rows, Rows y,
                         Accumulate mode) = 0;
+  // y[rows, out] = x[rows, in] * weight^T + bias, of several products of the same rows.
+  struct Product {
+    const Linear& linear;
+    Rows y;
+  };
+  virtual void MultiplyAll(std::span<const Product> products, ConstRows x, int64_t rows) {
+    for (const Product& p : products) Multiply(p.linear, x, rows, p.y, Accumulate::kOverwrite);
+  }
   // Turns x[rows, heads, head_size] in place; row r is at first_position + r.
   virtual void Rotate(const RopeSpec& rope, Rows x, int64_t rows, int64_t heads, int64_t head_size,
                       int64_t first_position) = 0;

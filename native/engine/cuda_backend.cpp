@@ -139,20 +139,10 @@ class CudaBackend final : public Backend {
 
   void Multiply(const Linear& linear, ConstRows x, int64_t rows, Rows y, Accumulate mode) override {
     Use();
-    cuda::MatmulParams p{};
-    p.x = x.data;
-    p.x_stride = x.stride;
-    p.y = y.data;
-    p.y_type = KernelType(y.type);
-    weights_->Put(linear, p);
-    p.y_stride = y.stride;
-    p.rows = rows;
-    p.in = linear.weight.shape[1];
-    p.out = linear.weight.shape[0];
-    p.add = mode == Accumulate::kAdd;
-    p.stream = stream_;
-    weights_->Written(y, rows, p.out);
-    weights_->Multiply(p);
+    weights_->Multiply(linear, x, rows, y, mode);
+  }
+  void MultiplyAll(std::span<const Product> products, ConstRows x, int64_t rows) override {
+    if (!weights_->MultiplyAtOnce(products, x, rows)) Backend::MultiplyAll(products, x, rows);
   }
 
   void Rotate(const RopeSpec& rope, Rows x, int64_t rows, int64_t heads, int64_t head_size,

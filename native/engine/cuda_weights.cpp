@@ -8,6 +8,7 @@ namespace longsight {
 namespace {
 
 constexpr const char* kTaking = "taking the weights";
+constexpr const char* kMultiplying = "multiplying";
 
 }  // namespace
 
@@ -51,19 +52,46 @@ int64_t CudaWeights::Take(const Model& model) {
   return taken;
 }
 
-void CudaWeights::Put(const Linear& linear, cuda::MatmulParams& p) const {
+cuda::MatmulParams CudaWeights::Describe(const Linear& linear, ConstRows x, int64_t rows, Rows y,
+                                         Accumulate mode) {
   const cuda::WeightTable::Fp8* const fp8 = table_.Fp8On(linear.weight.data);
+  cuda::MatmulParams p{};
+  p.x = x.data;
+  p.x_stride = x.stride;
   p.w = fp8 != nullptr ? fp8->matrix.get() : table_.On(linear.weight.data);
   if (fp8 != nullptr) p.w_scales = reinterpret_cast<const float*>(fp8->scales.get());
+  p.y = y.data;
+  p.y_type = KernelType(y.type);
   if (!linear.bias.empty()) p.bias = table_.BiasOn(linear.bias.data(), p.y_type);
+  p.y_stride = y.stride;
+  p.rows = rows;
+  p.in = linear.weight.shape[1];
+  p.out = linear.weight.shape[0];
+  p.add = mode == Accumulate::kAdd;
+  p.stream = stream_;
+  Written(y, rows, p.out);
+  return p;
 }
 
-void CudaWeights::Multiply(const cuda::MatmulParams& p) {
-  if (p.rows <= cuda::kStreamedRows) return Check(cuda::MatmulStreamed(p), "multiplying");
+void CudaWeights::Multiply(const Linear& linear, ConstRows x, int64_t rows, Rows y,
+                           Accumulate mode) {
+  const cuda::MatmulParams p = Describe(linear, x, rows, y, mode);
+  if (rows <= cuda::kStreamedRows) return Check(cuda::MatmulStreamed(p), kMultiplying);
   const std::string failure = p.w_scales != nullptr ? fp8_->Multiply(p) : blas_.Multiply(p).failure;
   if (failure.empty()) return;
-  Check(cudaPeekAtLastError(), "multiplying");
+  Check(cudaPeekAtLastError(), kMultiplying);
   throw Error(ErrorCode::kInternal, failure);
+}
+
+bool CudaWeights::MultiplyAtOnce(std::span<const Backend::Product> products, ConstRows x,
+                                 int64_t rows) {
+  if (rows > cuda::kStreamedRows || products.size() > size_t{cuda::kStreamedProducts}) return false;
+  std::vector<cuda::MatmulParams> all;
+  for (const Backend::Product& p : products) {
+    all.push_back(Describe(p.linear, x, rows, p.y, Accumulate::kOverwrite));
+  }
+  Check(cuda::MatmulStreamed(all.data(), static_cast<int>(all.size())), kMultiplying);
+  return true;
 }
 
 }  // namespace longsight

@@ -25,10 +25,10 @@ class CudaWeights {
 
   // Where the weights that the model has at `host` are on the device.
   const void* On(const void* host) const { return table_.On(host); }
-  // p.w, its scales and p.bias; p.y_type is set.
-  void Put(const Linear& linear, cuda::MatmulParams& p) const;
-  // Throws Error.
-  void Multiply(const cuda::MatmulParams& p);
+  // As Backend's. Throws Error.
+  void Multiply(const Linear& linear, ConstRows x, int64_t rows, Rows y, Accumulate mode);
+  // As MultiplyAll; false, and nothing is done, where the products gain nothing by one launch.
+  bool MultiplyAtOnce(std::span<const Backend::Product> products, ConstRows x, int64_t rows);
 
   // Every operation that writes activations y[rows, n] says so before: what is held of them in fp8
   // is stale then.
@@ -42,6 +42,9 @@ class CudaWeights {
   }
 
  private:
+  cuda::MatmulParams Describe(const Linear& linear, ConstRows x, int64_t rows, Rows y,
+                              Accumulate mode);
+
   WeightType type_;
   CudaMemory& memory_;
   cuda::BlasLt& blas_;

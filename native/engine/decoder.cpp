@@ -179,8 +179,13 @@ void Decoder::Project(const Chunk& chunk, int64_t layer, int64_t first_query) {
     backend_.RmsNorm(space.residual.From(begin), weights.attention_norm, spec.norm_epsilon, rows,
                      space.normed);
 
-    backend_.Multiply(weights.key, space.normed, rows, space.key, Accumulate::kOverwrite);
-    backend_.Multiply(weights.value, space.normed, rows, space.value, Accumulate::kOverwrite);
+    const int64_t skipped = std::clamp<int64_t>(first_query - begin, 0, rows);
+    const int64_t query_rows = rows - skipped;
+    const Rows query = space.query.From(begin + skipped);
+    const Backend::Product products[] = {
+        {weights.key, space.key}, {weights.value, space.value}, {weights.query, query}};
+    const bool together = skipped == 0;
+    backend_.MultiplyAll(std::span(products).first(together ? 3 : 2), space.normed, rows);
     if (!weights.key_norm.empty()) {
       const Rows heads = space.key.InRowsOf(spec.head_size);
       backend_.RmsNorm(heads, weights.key_norm, spec.norm_epsilon, rows * spec.kv_heads, heads);
@@ -195,12 +200,11 @@ void Decoder::Project(const Chunk& chunk, int64_t layer, int64_t first_query) {
     backend_.StoreKv(tail.layout(), space.value, rows,
                      {tail.mutable_value_row(layer, row), tail.value_scales(layer, row)});
 
-    const int64_t skipped = std::clamp<int64_t>(first_query - begin, 0, rows);
-    const int64_t query_rows = rows - skipped;
     if (query_rows == 0) continue;
-    const Rows query = space.query.From(begin + skipped);
-    backend_.Multiply(weights.query, space.normed.From(skipped), query_rows, query,
-                      Accumulate::kOverwrite);
+    if (!together) {
+      backend_.Multiply(weights.query, space.normed.From(skipped), query_rows, query,
+                        Accumulate::kOverwrite);
+    }
     if (!weights.query_norm.empty()) {
       const Rows heads = query.InRowsOf(spec.head_size);
       backend_.RmsNorm(heads, weights.query_norm, spec.norm_epsilon, query_rows * spec.heads,
@@ -338,8 +342,8 @@ void Decoder::FinishLayer(const Chunk& chunk, int64_t layer, int64_t first_row) 
     backend_.Multiply(weights.output, space.attention.From(begin), rows, residual,
                       Accumulate::kAdd);
     backend_.RmsNorm(residual, weights.mlp_norm, spec.norm_epsilon, rows, space.normed);
-    backend_.Multiply(weights.gate, space.normed, rows, space.gate, Accumulate::kOverwrite);
-    backend_.Multiply(weights.up, space.normed, rows, space.up, Accumulate::kOverwrite);
+    const Backend::Product products[] = {{weights.gate, space.gate}, {weights.up, space.up}};
+    backend_.MultiplyAll(products, space.normed, rows);
     backend_.SwiGlu(space.gate, space.up, rows, spec.intermediate);
     backend_.Multiply(weights.down, space.gate, rows, residual, Accumulate::kAdd);
   }

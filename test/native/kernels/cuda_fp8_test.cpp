@@ -7,6 +7,7 @@
 #include "cuda/blas_lt.h"
 #include "cuda/fp8_linear.h"
 #include "fp8_matrix.h"
+#include "streamed_at_once.h"
 
 namespace longsight::test {
 namespace {
@@ -117,6 +118,14 @@ void TestStreamed(Random& random, const Shape& s) {
   CheckCuda(cuda::MatmulStreamed(o.Params()), Name(s));
   CheckSums(o, o.x.values, o.w.values, (static_cast<double>(s.in) / 32 + 24) * 0x1p-24,
             Name(s) + ", streamed");
+}
+
+void TestAtOnce(Random& random, int64_t rows, int64_t in, DType type) {
+  const Operands a(random, {rows, in, 160, true, false, type}),
+      b(random, {rows, in, 33, false, false, type}), c(random, {rows, in, 16, true, false, type});
+  std::vector<cuda::MatmulParams> products = {a.Params(), b.Params(), c.Params()};
+  for (cuda::MatmulParams& p : products) p.x = a.x_device.data();
+  CheckAtOnce(products, {&a.y, &b.y, &c.y}, Name(a.s) + ", at once");
 }
 
 struct Errors {
@@ -294,8 +303,11 @@ int Run() {
       TestStreamed(random, {rows, 4096, 129, true, add, type});
       TestStreamed(random, {rows, 3584, 257, false, add, type});
       TestStreamed(random, {rows, 512, 9001, false, add, type});
+      TestAtOnce(random, rows, 576, type);
+      TestAtOnce(random, rows, 100, type);  // no whole vectors
     }
     TestStreamed(random, {1, 18944, 100, false, add, type});
+    TestStreamed(random, {4, 18944, 100, false, add, type});
   }
   Products products(*blas, info.major == 9);
   for (const DType type : {DType::kF32, DType::kBF16}) {

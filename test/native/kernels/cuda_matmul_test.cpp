@@ -1,6 +1,6 @@
 // Matrix products on the GPU against their oracle: the streamed kernel and cuBLASLt.
 #include "cuda/blas_lt.h"
-#include "cuda_memory.h"
+#include "streamed_at_once.h"
 
 namespace longsight::test {
 namespace {
@@ -56,6 +56,32 @@ void TestShape(cuda::BlasLt& blas, Random& random, const Shape& s, bool streamed
   CheckClose(y.Floats(s.y_type, s.rows * s.out), expected, in * 0x1p-22 + 1e-5, relative, what);
 }
 
+void TestAtOnce(Random& random, int64_t rows, int64_t in, cuda::DType type) {
+  const DeviceBytes x = OnDevice(Store(random.Floats(rows * in, 1.0f), cpu::DType::kBF16));
+  const std::vector<int64_t> outs = {129, 64, 7};
+  std::vector<std::unique_ptr<DeviceBytes>> weights, results;
+  std::vector<cuda::MatmulParams> products;
+  std::vector<const DeviceBytes*> written;
+  for (const int64_t out : outs) {
+    const Stored w = Store(random.Floats(out * in, 1.0f), cpu::DType::kBF16);
+    weights.push_back(std::make_unique<DeviceBytes>(w.data(), w.bytes.size()));
+    results.push_back(std::make_unique<DeviceBytes>(static_cast<size_t>(rows * out * 4)));
+    written.push_back(results.back().get());
+    cuda::MatmulParams p{};
+    p.x = x.data();
+    p.x_stride = in;
+    p.w = weights.back()->data();
+    p.y = results.back()->data();
+    p.y_type = type;
+    p.y_stride = out;
+    p.rows = rows;
+    p.in = in;
+    p.out = out;
+    products.push_back(p);
+  }
+  CheckAtOnce(products, written, "matmul of " + std::to_string(rows) + " rows, at once");
+}
+
 int Run() {
   if (!HasDevice()) return kNoDevice;
   std::string refusal;
@@ -75,6 +101,8 @@ int Run() {
       TestShape(*blas, random, {rows, 100, 33, true, false, type}, true);  // no whole vectors
       TestShape(*blas, random, {rows, 4096, 129, true, add, type}, true);
       TestShape(*blas, random, {rows, 512, 9001, false, add, type}, true);
+      TestAtOnce(random, rows, 576, type);
+      TestAtOnce(random, rows, 100, type);  // no whole vectors
     }
     for (const int64_t rows : {5, 64, 200}) {
       TestShape(*blas, random, {rows, 96, 160, false, false, type}, false);
