@@ -50,17 +50,13 @@ struct SampleScratch {
   } found;
 };
 
-// The threads of a block; on the host, the only one.
-struct SampleCrew {
+// Below, a Crew is the threads that do something together: this one's number, how many there are,
+// and Meet, at which each waits for all. The only thread of the host:
+struct OneThread {
   int thread = 0;
   int threads = 1;
+  LONGSIGHT_HD void Meet() const {}
 };
-
-static LONGSIGHT_HD inline void Meet() {
-#if defined(__CUDA_ARCH__)
-  __syncthreads();
-#endif
-}
 
 static LONGSIGHT_HD inline int64_t SampleTileCount(int64_t count) {
   return index::DivideUp(count, kSampleTile);
@@ -81,17 +77,18 @@ static LONGSIGHT_HD inline double SampleSum(const double* terms, int64_t n) {
 }
 
 // Weights and groups of a tile, for all threads to read.
+template <class Crew>
 static LONGSIGHT_HD inline void FillSampleTile(const SampleList& list, int64_t tile,
-                                               SampleScratch& scratch, SampleCrew crew) {
+                                               SampleScratch& scratch, const Crew& crew) {
   for (int i = crew.thread; i < kSampleTile; i += crew.threads) {
     scratch.weights[i / kSampleGroup][i % kSampleGroup] =
         SampleWeight(list, tile * kSampleTile + i);
   }
-  Meet();
+  crew.Meet();
   for (int group = crew.thread; group < kSampleGroups; group += crew.threads) {
     scratch.groups[group] = SampleSum(scratch.weights[group], kSampleGroup);
   }
-  Meet();
+  crew.Meet();
 }
 
 // Where outer + (inner + the sum of the terms so far) reaches the goal; the last where none does.
@@ -108,10 +105,11 @@ static LONGSIGHT_HD inline SamplePlace ReachGoal(const double* terms, int64_t n,
 
 // Where the sum of the weights reaches thread 0's goal, in scratch.found for all threads to read;
 // looks into the first `tiles` of scratch.tiles.
+template <class Crew>
 static LONGSIGHT_HD inline void FindSample(const SampleList& list, int64_t tiles, SampleGoal goal,
-                                           SampleScratch& scratch, SampleCrew crew) {
+                                           SampleScratch& scratch, const Crew& crew) {
   if (crew.thread == 0) scratch.tile = ReachGoal(scratch.tiles, tiles, 0, 0, goal);
-  Meet();
+  crew.Meet();
   const SamplePlace tile = scratch.tile;
   FillSampleTile(list, tile.at, scratch, crew);
   if (crew.thread == 0) {
@@ -121,26 +119,28 @@ static LONGSIGHT_HD inline void FindSample(const SampleList& list, int64_t tiles
     const int64_t at = tile.at * kSampleTile + group.at * kSampleGroup + one.at;
     scratch.found = {at, tile.before + (group.before + (one.before + weights[one.at]))};
   }
-  Meet();
+  crew.Meet();
 }
 
 // The sum of a tile's weights, to thread 0.
+template <class Crew>
 static LONGSIGHT_HD inline double SumSampleTile(const SampleList& list, int64_t tile,
-                                                SampleScratch& scratch, SampleCrew crew) {
+                                                SampleScratch& scratch, const Crew& crew) {
   FillSampleTile(list, tile, scratch, crew);
   return crew.thread == 0 ? SampleSum(scratch.groups, kSampleGroups) : 0;
 }
 
 // The key that is drawn, to all threads, of what SumSampleTile gave for each tile.
+template <class Crew>
 static LONGSIGHT_HD inline uint64_t DrawSample(const SampleList& list, const double* tile_sums,
                                                double top_p, double uniform, SampleScratch& scratch,
-                                               SampleCrew crew) {
+                                               const Crew& crew) {
   // NaN is the largest, too.
   const float largest = ArgmaxLogit(list.keys[0]);
   if (!(largest - largest == 0.0f)) return list.keys[0];
   const int64_t tiles = SampleTileCount(list.count);
   for (int64_t i = crew.thread; i < tiles; i += crew.threads) scratch.tiles[i] = tile_sums[i];
-  Meet();
+  crew.Meet();
   const double total = crew.thread == 0 ? SampleSum(scratch.tiles, tiles) : 0;
   FindSample(list, tiles, {top_p * total, false}, scratch, crew);
   const auto kept = scratch.found;
