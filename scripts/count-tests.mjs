@@ -7,12 +7,15 @@ import { readFileSync } from "node:fs";
 const output = readFileSync(0, "utf8");
 const ok = process.argv[2] === "0";
 
+/** @param {number[][]} runs @param {(run: number[]) => number} count */
+const total = (runs, count) => runs.reduce((sum, run) => sum + count(run), 0);
+
 /** @returns {[number, number]} */
 function counted() {
   const own = [...output.matchAll(/^(\d+) passed, (\d+) failed$/gm)].at(-1);
   if (own) return [Number(own[1]), Number(own[2])];
-  const ctest = [...output.matchAll(/(\d+) tests failed out of (\d+)/g)].at(-1);
-  if (ctest) return [Number(ctest[2]) - Number(ctest[1]), Number(ctest[1])];
+  const runs = [...output.matchAll(/(\d+) tests failed out of (\d+)/g)].map((run) => [Number(run[1]), Number(run[2])]);
+  if (runs.length > 0) return [total(runs, ([bad, all]) => all - bad), total(runs, ([bad]) => bad)];
   return ok ? [1, 0] : [0, 1];
 }
 

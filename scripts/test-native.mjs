@@ -1,7 +1,8 @@
 // Builds and runs the native tests with plain CMake and CTest.
 //
 //   node scripts/test-native.mjs              into build-tests/
-//   node scripts/test-native.mjs --sanitize   with ASan and UBSan, into build-sanitize/
+//   node scripts/test-native.mjs --sanitize   with ASan and UBSan, into build-sanitize/; then what threads share with
+//                                             ThreadSanitizer, into build-threads/
 //   node scripts/test-native.mjs --fuzz       the libFuzzer target (clang), for a minute, into build-fuzz/
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync } from "node:fs";
@@ -55,6 +56,15 @@ function test(folder, defines) {
   return runShown("ctest", ["--test-dir", folder, "--output-on-failure", "--no-tests=error"], env);
 }
 
+/** ThreadSanitizer goes with no other, so these are built once more. */
+function testThreads() {
+  const tests = ["kernels_sample_test", "kernels_thread_pool_test"];
+  const defines = ["LONGSIGHT_TESTS=ON", "LONGSIGHT_BENCH=OFF", "CMAKE_BUILD_TYPE=RelWithDebInfo"];
+  build("build-threads", [...defines, "CMAKE_CXX_FLAGS=-fsanitize=thread"], tests);
+  const named = ["--tests-regex", `^(${tests.join("|")})$`];
+  return runShown("ctest", ["--test-dir", "build-threads", ...named, "--output-on-failure", "--no-tests=error"]);
+}
+
 function fuzz() {
   const clang = process.env.CXX ?? "clang++";
   if (spawnSync(clang, ["--version"]).error) {
@@ -85,5 +95,8 @@ if (rest.length > 0 || !["", "--sanitize", "--fuzz"].includes(mode)) {
   fail("usage: test-native.mjs [--sanitize | --fuzz]");
 }
 if (mode === "--fuzz") process.exit(fuzz());
-if (mode === "--sanitize") process.exit(test("build-sanitize", ["LONGSIGHT_SANITIZE=ON", "CMAKE_BUILD_TYPE=Debug"]));
+if (mode === "--sanitize") {
+  const status = test("build-sanitize", ["LONGSIGHT_SANITIZE=ON", "CMAKE_BUILD_TYPE=Debug"]);
+  process.exit(testThreads() || status);
+}
 process.exit(test("build-tests", []));
