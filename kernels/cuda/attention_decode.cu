@@ -5,7 +5,7 @@
 // brought (attention_rows.cuh).
 #include <algorithm>
 
-#include "cuda/attention_few.cuh"
+#include "cuda/attention_few_merge.cuh"
 #include "cuda/attention_merge.h"
 #include "cuda/launch.h"
 

@@ -4,64 +4,14 @@
 
 #include "attention.h"
 #include "index/area.h"
-#include "index/fill.h"
-#include "lines_collect.cuh"
+#include "lines_choice.cuh"
 
 namespace longsight::cuda {
 namespace {
 
-constexpr int kMostHeads = 256;
-// Columns that every probe row attends to: the sums of all come to 64, and these are 1 at least.
-constexpr int kMostExplained = 128;
-
-struct PatternOfHead {
-  int32_t kind, a, b;
-  double recall_floor;
-};
-
-struct ChooseArguments {
-  PatternOfHead patterns[kMostHeads];
-  int32_t heads, tokens, probe_rows, band_count;
-  int64_t first_position, rows;
-  index::AreaBudget area;
-  const float* columns;
-  float* bands;
-  Lines lines;
-  HeadReport* reports;
-};
-
-struct Scratch {
-  int32_t column_bins[index::kDensityBins];
-  int32_t band_bins[index::kDensityBins];
-  WarpCounts counts;
-  int32_t found[kMostExplained];
-  int32_t explained[kMostExplained];
-  Crossing crossings[kMostExplained * kCrossings];
-  int32_t found_count;
-  index::LineBudget budget;
-  index::Fill fill;
-  index::LineCut cut;
-  bool goes_on;
-  double own_pairs;
-  double partial[kLineWarps];
-};
-
-// The sum over the CTA, the same to every thread and in every run.
-__device__ double SumOfAll(double value, Scratch& s) {
-  for (int other = 16; other > 0; other /= 2) {
-    value += __shfl_xor_sync(0xffffffffu, value, other);
-  }
-  if (threadIdx.x % 32 == 0) s.partial[threadIdx.x / 32] = value;
-  __syncthreads();
-  double sum = 0;
-  for (int w = 0; w < kLineWarps; ++w) sum += s.partial[w];
-  __syncthreads();
-  return sum;
-}
-
 class HeadChoice {
  public:
-  __device__ HeadChoice(const ChooseArguments& p, Scratch& s)
+  __device__ HeadChoice(const ChooseArguments& p, ChoiceScratch& s)
       : p_(p),
         s_(s),
         head_(static_cast<int32_t>(blockIdx.x)),
@@ -131,30 +81,12 @@ class HeadChoice {
   }
 
   // Of the blocks that were chosen for the last row block, and of its own keys.
-  __device__ __noinline__ double BlockRecall() {
-    constexpr auto kBlock = static_cast<int32_t>(index::kKeyBlock);
+  __device__ double BlockRecall() {
     const int64_t row_blocks = index::DivideUp(p_.rows, kSparseRows);
-    const auto capacity = static_cast<int32_t>(p_.lines.block_capacity);
-    const int32_t* const list =
-        p_.lines.blocks + (head_ * row_blocks + row_blocks - 1) * p_.lines.block_capacity;
-    // What follows the list's end was never written.
-    if (thread_ == 0) s_.found_count = capacity;
-    __syncthreads();
-    for (int32_t i = thread_; i < capacity; i += kLineThreads) {
-      if (list[i] < 0) atomicMin(&s_.found_count, i);
-    }
-    __syncthreads();
-    const int32_t own = LastRows().begin / kBlock * kBlock;
-    double kept = 0;
-    for (int32_t i = thread_ / 32; i < s_.found_count; i += kLineWarps) {
-      const int32_t end = Lesser((list[i] + 1) * kBlock, own);
-      for (int32_t key = list[i] * kBlock + thread_ % 32; key < end; key += 32) {
-        kept += static_cast<double>(sums_[key]);
-      }
-    }
-    for (int32_t key = own + thread_; key < p_.tokens; key += kLineThreads) {
-      kept += static_cast<double>(sums_[key]);
-    }
+    const int64_t list = (head_ * row_blocks + row_blocks - 1) * p_.lines.block_capacity;
+    const double kept =
+        KeptByBlocks(p_.lines.blocks + list, static_cast<int32_t>(p_.lines.block_capacity),
+                     LastRows(), sums_, thread_, s_.found_count);
     return SumOfAll(kept, s_) / static_cast<double>(p_.probe_rows);
   }
 
@@ -348,7 +280,7 @@ class HeadChoice {
   }
 
   const ChooseArguments& p_;
-  Scratch& s_;
+  ChoiceScratch& s_;
   const int32_t head_, thread_;
   const float* const sums_;
   float* const band_sums_;
@@ -358,7 +290,7 @@ class HeadChoice {
 
 __global__ void __launch_bounds__(kLineThreads)
     ChooseKernel(const __grid_constant__ ChooseArguments p) {
-  __shared__ Scratch scratch;
+  __shared__ ChoiceScratch scratch;
   HeadChoice(p, scratch).Run();
 }
 
