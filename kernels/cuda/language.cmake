@@ -1,6 +1,7 @@
 # Turns CMake's CUDA language on where it is asked for and nvcc is there: LONGSIGHT_HAS_CUDA. In the topmost project's own
 # scope, since every folder below links with it. Asked for without nvcc, the build is for the CPU only, and says so.
 option(LONGSIGHT_CUDA "Build the CUDA backend" OFF)
+option(LONGSIGHT_CUDA_VARIANTS "Build tests of the kernels for GPUs before Hopper and for racecheck, too" OFF)
 set(LONGSIGHT_HAS_CUDA OFF)
 if(LONGSIGHT_CUDA)
   include(CheckLanguage)

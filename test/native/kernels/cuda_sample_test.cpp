@@ -101,9 +101,20 @@ void TestRefusals() {
   Check(cuda::Sample(p) == cudaErrorInvalidValue, "refuses a small workspace");
 }
 
-int Run() {
+// Lists of one tile, of a few, and of many.
+void TestQuick(Random& random) {
+  for (const int64_t n : {7, 2049, 32000}) {
+    TestDraws(random.Floats(n, 8.0f), DrawsOnDevice, "draws of " + std::to_string(n));
+  }
+}
+
+int Run(bool quick) {
   if (!HasDevice()) return kNoDevice;
   Random random;
+  if (quick) {
+    TestQuick(random);
+    return Result("cuda_sample_test");
+  }
   TestAllDraws(random, DrawsOnDevice);
   TestRepeats(random);
   TestMost(random);
@@ -114,4 +125,7 @@ int Run() {
 }  // namespace
 }  // namespace longsight::test
 
-int main() { return longsight::test::Run(); }
+// --quick: a few lists, for the sanitizer.
+int main(int count, char** arguments) {
+  return longsight::test::Run(count > 1 && std::string(arguments[1]) == "--quick");
+}
