@@ -148,6 +148,7 @@ __global__ void __launch_bounds__(kAttentionThreads, kFewBlocks<Fp8, Tiles>)
                             reinterpret_cast<float*>(memory));
 }
 
+constexpr int64_t kMostFewRows = 2 * kFewColumns;
 constexpr int kManyRows = 64;  // of a block
 
 template <int HeadSize, bool Fp8>
@@ -223,7 +224,7 @@ Variant FewRowsVariant() {
 template <int HeadSize, bool Fp8>
 Variant VariantFor(int64_t rows) {
   if (rows <= kFewColumns) return FewRowsVariant<HeadSize, Fp8, 1>();
-  if (rows <= 2 * kFewColumns) return FewRowsVariant<HeadSize, Fp8, 2>();
+  if (rows <= kMostFewRows) return FewRowsVariant<HeadSize, Fp8, 2>();
   return {ManyRowsKernel<HeadSize, Fp8>, kManyRows, TileMemory<HeadSize, Fp8>::kBytes};
 }
 
@@ -233,6 +234,16 @@ Variant VariantFor(int64_t head_size, int64_t rows) {
   if (head_size <= 64) return VariantFor<64, Fp8>(rows);
   if (head_size <= 96) return VariantFor<96, Fp8>(rows);
   return VariantFor<128, Fp8>(rows);
+}
+
+// FewRowsKernel reads scales as words of two. A run may begin within one: at an odd token of an odd
+// number of KV heads, where a window has passed what is before.
+bool HasWholeWords(const AttentionDecodeParams& p) {
+  return std::all_of(p.runs, p.runs + p.run_count, [](const CachedRun& run) {
+    return (reinterpret_cast<uintptr_t>(run.k_scales) | reinterpret_cast<uintptr_t>(run.v_scales)) %
+               4 ==
+           0;
+  });
 }
 
 void FillTable(const CachedRun* runs, int64_t count, RunTable& table) {
@@ -252,8 +263,10 @@ cudaError_t AttentionDecode(const AttentionDecodeParams& p) {
   // 16 bytes at a time.
   if (p.head_size > kMaxHeadSize || p.head_size % (fp8 ? 16 : 8) != 0) return cudaErrorInvalidValue;
   const int64_t group = p.heads / p.kv_heads;
-  const Variant variant = fp8 ? VariantFor<true>(p.head_size, p.rows * group)
-                              : VariantFor<false>(p.head_size, p.rows * group);
+  const bool few = !fp8 || HasWholeWords(p);
+  const int64_t stacked = few ? p.rows * group : std::max(p.rows * group, kMostFewRows + 1);
+  const Variant variant =
+      fp8 ? VariantFor<true>(p.head_size, stacked) : VariantFor<false>(p.head_size, stacked);
   cudaError_t error = cudaFuncSetAttribute(
       variant.kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, variant.shared_bytes);
   if (error != cudaSuccess) return error;

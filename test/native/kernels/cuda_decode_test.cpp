@@ -68,6 +68,24 @@ void TestShape(Random& random, int multiprocessors, const Shape& s) {
                how + " lse");
   };
   check(what);
+  // The same from the second token on, where none sees the first.
+  if (s.window > 0 && s.query_position - s.window >= s.key_position) {
+    std::vector<cuda::CachedRun> later = memory.runs;
+    cuda::CachedRun& run = later.front();
+    const int64_t row = s.kv_heads * s.head_size * (s.fp8 ? 1 : 2);
+    const auto after = [](const void*& data, int64_t bytes) {
+      if (data != nullptr) data = static_cast<const std::byte*>(data) + bytes;
+    };
+    after(run.k, row);
+    after(run.v, row);
+    after(run.k_scales, s.kv_heads * 2);
+    after(run.v_scales, s.kv_heads * 2);
+    --run.tokens;
+    ++run.first_position;
+    p.runs = later.data();
+    check(what + ", from the second token on");
+    p.runs = memory.runs.data();
+  }
   // The same as a later step of a recorded launch, whose last run claims what is not there yet.
   constexpr int64_t kStep = 3;
   const DeviceBytes step(&kStep, sizeof kStep);
@@ -97,6 +115,7 @@ int Run() {
       {2, 1500, 3, 1, 96, 1498, 0, 0, 2, 1},
       {4, 40, 2, 2, 16, 10, 12, 0, 1, 1},
       {8, 700, 1, 1, 64, 692, 0, 37, 1, 1},
+      {1, 900, 9, 3, 64, 899, 0, 500, 2, 2},
       // Questions: more rows than a tile has; more runs than a launch takes.
       {64, 5000, 8, 2, 128, 4936, 0, 0, 3, 2},
       {33, 900, 7, 1, 128, 867, 0, 0, 5, 1},
