@@ -1,7 +1,5 @@
 #include "cuda/device.h"
 
-#include "cuda/launch.h"
-
 namespace longsight::cuda {
 
 int DeviceCount(std::string* reason) {
@@ -20,13 +18,6 @@ cudaError_t GetDeviceInfo(int device, DeviceInfo* info) {
   *info = {properties.name, properties.major, properties.minor, properties.multiProcessorCount,
            static_cast<int64_t>(properties.totalGlobalMem)};
   return cudaSuccess;
-}
-
-bool HasEarlyLaunch() {
-  int device = 0, major = 0;
-  return cudaGetDevice(&device) == cudaSuccess &&
-         cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
-         major >= 9;
 }
 
 std::string WhyUnusable(int device, DeviceInfo* info) {

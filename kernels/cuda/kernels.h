@@ -41,7 +41,8 @@ struct MatmulParams {
   bool fast_sums = false;
   cudaStream_t stream = nullptr;
 };
-// Few rows: streams the weights once, bound by memory; x is bf16. More rows go to BlasLt
+// Few rows: streams the weights once, bound by memory; x is bf16. It asks for weights before its
+// turn on the stream: what writes them must be over when this is called. More rows go to BlasLt
 // (blas_lt.h), with weights in e4m3 by way of Fp8Linear (fp8_linear.h).
 inline constexpr int64_t kStreamedRows = 4;
 cudaError_t MatmulStreamed(const MatmulParams& p);

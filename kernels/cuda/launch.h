@@ -20,7 +20,8 @@ inline unsigned Blocks(int64_t wanted) {
   return static_cast<unsigned>(wanted < 1 ? 1 : wanted < kMost ? wanted : kMost);
 }
 
-// Whether the current device can start a kernel before its turn.
+// Whether the device can start a kernel before its turn, by the one that is current when it is
+// first asked.
 bool HasEarlyLaunch();
 
 // Kernels of a decode step are so short that the gaps between them count. One that LaunchEarly

@@ -19,8 +19,21 @@ constexpr int kPart = 128;  // elements of a warp's turn
 constexpr int kStages = 4;
 constexpr int kStageBytes = kOuts * kPart;
 constexpr int kRingBytes = kWarps * kStages * kStageBytes;
-// Shared memory that x may take, as f16.
+// Shared memory that x may take, as f16, where a block may have as much.
 constexpr int64_t kMostBytes = 128 << 10;
+// What kernels declare of it, at most.
+constexpr int64_t kStaticBytes = 2048;
+
+// Bytes for x on the current device.
+cudaError_t BytesForX(int64_t* bytes) {
+  int device = 0, of_block = 0;
+  cudaError_t error = cudaGetDevice(&device);
+  if (error == cudaSuccess) {
+    error = cudaDeviceGetAttribute(&of_block, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+  }
+  *bytes = index::Least(kMostBytes, of_block - kRingBytes - kStaticBytes);
+  return error;
+}
 
 // Where chunk `chunk` of 16 bytes of output `out` lies in a stage: the quarters of two outputs,
 // which eight lanes read at one time, in different banks.
@@ -183,18 +196,20 @@ cudaError_t MatmulStreamedFp8(const MatmulParams* products, int count) {
   for (int i = 0; i < count; ++i) {
     vector = vector && IsVector(products[i].w, first.in, first.in, 1);
   }
+  int64_t most_bytes = 0;
+  cudaError_t error = BytesForX(&most_bytes);
+  if (error != cudaSuccess) return error;
   const int64_t row_bytes =
       DivideUp(first.in, kPart) * kPart * static_cast<int64_t>(sizeof(__half));
-  if (!vector || row_bytes > kMostBytes) {
+  if (!vector || row_bytes > most_bytes) {
     const StreamedBatch batch(products, count, kWarps);
     PlainFp8Kernel<<<batch.blocks, kThreads, 0, first.stream>>>(batch);
     return cudaGetLastError();
   }
-  cudaError_t error =
-      cudaFuncSetAttribute(StreamedFp8Kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                           static_cast<int>(kRingBytes + kMostBytes));
+  error = cudaFuncSetAttribute(StreamedFp8Kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                               static_cast<int>(kRingBytes + most_bytes));
   // Rows at a time: as many as fit.
-  const int64_t most = kMostBytes / row_bytes;
+  const int64_t most = most_bytes / row_bytes;
   StreamedBatch batch(products, count, kOuts);
   for (int64_t begin = 0; begin < first.rows && error == cudaSuccess; begin += most) {
     const int64_t rows = most < first.rows - begin ? most : first.rows - begin;

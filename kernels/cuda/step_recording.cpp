@@ -27,13 +27,27 @@ cudaError_t StepRecording::Run(cudaStream_t stream, uint32_t token, int64_t posi
   const bool known =
       recorded_at_ >= 0 && position >= recorded_at_ && position < recorded_at_ + kSteps;
   *on_host_ = {known ? position - recorded_at_ : 0, token};
-  if (!known) {
-    Forget();
-    error = Record(stream, pass);
-    if (error != cudaSuccess) return error;
+  if (known) return cudaGraphLaunch(graph_, stream);
+  Forget();
+  if (!refused_ && RecordAndLaunch(stream, pass)) {
     recorded_at_ = position;
+    return cudaSuccess;
   }
-  return cudaGraphLaunch(graph_, stream);
+  pass();
+  refused_ = true;
+  return cudaSuccess;
+}
+
+// What `pass` throws is left to the run that follows, where it is more than a refused recording.
+bool StepRecording::RecordAndLaunch(cudaStream_t stream, const std::function<void()>& pass) {
+  try {
+    if (Record(stream, pass) == cudaSuccess && cudaGraphLaunch(graph_, stream) == cudaSuccess) {
+      return true;
+    }
+  } catch (...) {
+  }
+  cudaGetLastError();  // so that no later launch reports it
+  return false;
 }
 
 cudaError_t StepRecording::Record(cudaStream_t stream, const std::function<void()>& pass) {

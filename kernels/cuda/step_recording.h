@@ -24,8 +24,9 @@ class StepRecording {
   void Release();
 
   // Runs the step for `token` at `position` on `stream`: what was recorded, or else what `pass`
-  // launches there while it is being recorded. An exception of `pass` ends the recording and is
-  // passed on.
+  // launches there while it is being recorded. Where that fails, `pass` runs once more as it is,
+  // and its exception is passed on; where it then succeeds, the driver refuses such recordings
+  // (some do, of launches that begin early), and no other is tried.
   cudaError_t Run(cudaStream_t stream, uint32_t token, int64_t position,
                   const std::function<void()>& pass);
   // The next step is recorded anew.
@@ -43,6 +44,7 @@ class StepRecording {
     uint32_t token;
   };
 
+  bool RecordAndLaunch(cudaStream_t stream, const std::function<void()>& pass);
   cudaError_t Record(cudaStream_t stream, const std::function<void()>& pass);
   cudaError_t Make(cudaGraph_t graph);
 
@@ -51,6 +53,7 @@ class StepRecording {
   cudaGraphExec_t graph_ = nullptr;
   int64_t recorded_at_ = -1;  // position of step 0; below 0: there is none
   bool recording_ = false;
+  bool refused_ = false;
 };
 
 }  // namespace longsight::cuda
