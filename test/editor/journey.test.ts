@@ -241,6 +241,10 @@ describe("a person", { timeout: 180_000 }, () => {
 
   it("reloads the window and finds the conversation where it was", async () => {
     const turns = await ask.frame.locator(".turn h3").allInnerTexts();
+    const answered = new RegExp(
+      `"id":${String(turns.length)},"question":"${turns.at(-1) ?? ""}","state":{"kind":"answered"`,
+    );
+    await expect.poll(() => bench.keptState(), { timeout: 30_000 }).toMatch(answered);
     await bench.reload();
     ask = await AskPage.show(bench);
     await expect.poll(() => ask.frame.locator(".turn h3").allInnerTexts()).toEqual(turns);

@@ -34,6 +34,31 @@ export class Workbench {
     return new Workbench(page, name);
   }
 
+  /** What extensions keep for workspaces as the browser has it: some seconds behind, which a reload there loses. */
+  async keptState(): Promise<string> {
+    return this.page.evaluate(async () => {
+      const done = <Value>(request: IDBRequest<Value>) =>
+        new Promise<Value>((resolve, reject) => {
+          request.onsuccess = () => {
+            resolve(request.result);
+          };
+          request.onerror = () => {
+            reject(request.error ?? new Error("the browser's database"));
+          };
+        });
+      const kept: unknown[] = [];
+      for (const { name = "" } of await indexedDB.databases()) {
+        if (!name.startsWith("vscode-web-state-db")) continue;
+        const database = await done(indexedDB.open(name));
+        for (const store of database.objectStoreNames) {
+          kept.push(...(await done<unknown[]>(database.transaction(store).objectStore(store).getAll())));
+        }
+        database.close();
+      }
+      return kept.map(String).join("\n");
+    });
+  }
+
   /** As `Developer: Reload Window` does in the browser. */
   async reload(): Promise<void> {
     await this.page.reload();
