@@ -1,6 +1,5 @@
 /** The native engine: a child process around the addon, because a native crash takes its process along. */
 import { type ChildProcess, fork } from "node:child_process";
-import os from "node:os";
 import type { Engine } from "./engine.ts";
 import { RemoteEngine } from "./remote-engine.ts";
 import type { EngineChannel, FromWorker, ToWorker } from "./wire.ts";
@@ -19,18 +18,8 @@ export function startNativeEngine(options: NativeEngineOptions): Engine & { read
     execArgv: [],
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
-  if (child.pid !== undefined) goBehindOthers(child.pid);
   const engine = new RemoteEngine(new ChildChannel(child, options.onLog));
   return Object.assign(engine, { pid: child.pid });
-}
-
-/** A prefill takes every core for a minute or more: what the user does meanwhile goes first. Threads inherit it. */
-function goBehindOthers(pid: number): void {
-  try {
-    os.setPriority(pid, os.constants.priority.PRIORITY_BELOW_NORMAL);
-  } catch {
-    // It has ended already, or the system does not let us: it works as it is.
-  }
 }
 
 class ChildChannel implements EngineChannel {

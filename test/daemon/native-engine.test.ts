@@ -1,6 +1,5 @@
 /** The engine in its child process: the real addon with a tiny golden model, and a process that is killed. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import os from "node:os";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startNativeEngine } from "../../daemon/engine/native-engine.ts";
@@ -73,23 +72,6 @@ describe("the native engine's process", () => {
     const after = await engine.memory();
     expect(after.kvStates).toBe(before.kvStates - 5);
     expect(after.peakBytes).toBeGreaterThan(0);
-  });
-
-  it("goes behind what else the machine does, with every thread", async () => {
-    const engine = start(bundled.nativeWorker);
-    await engine.load(golden, { device: "cpu", threads: 3 });
-    await engine.prefill(null, new Uint32Array(64).fill(1), options);
-    const pid = engine.pid ?? 0;
-    const below = Math.max(os.getPriority(), os.constants.priority.PRIORITY_BELOW_NORMAL);
-    expect(os.getPriority(pid)).toBe(below);
-    if (process.platform !== "linux") return;
-    const tasks = `/proc/${String(pid)}/task`;
-    const nice = readdirSync(tasks).map((task) => {
-      const afterName = readFileSync(`${tasks}/${task}/stat`, "utf8").split(") ").at(-1) ?? "";
-      return Number(afterName.split(" ")[16]);
-    });
-    expect(nice.length).toBeGreaterThan(3);
-    expect(nice).toEqual(nice.map(() => below));
   });
 
   it("cancels a prefill that is under way", async () => {
