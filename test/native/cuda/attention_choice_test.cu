@@ -309,14 +309,12 @@ int Run(bool quick) {
     }
     CompareChoices(random, 300000, 16384, 64);
   }
-  std::printf("%s: %d failures\n", failures == 0 ? "passed" : "FAILED", failures);
-  return failures == 0 ? 0 : 1;
+  return Outcome();
 }
 
 }  // namespace
 }  // namespace longsight::test
 
-// --quick: a few small shapes, for the sanitizer.
 int main(int count, char** arguments) {
-  return longsight::test::Run(count > 1 && std::string(arguments[1]) == "--quick");
+  return longsight::test::Run(longsight::test::IsQuick(count, arguments));
 }

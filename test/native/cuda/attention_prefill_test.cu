@@ -179,7 +179,6 @@ int Run(bool quick) {
 }  // namespace
 }  // namespace longsight::test
 
-// --quick: a few small shapes, for the sanitizer.
 int main(int count, char** arguments) {
-  return longsight::test::Run(count > 1 && std::string(arguments[1]) == "--quick");
+  return longsight::test::Run(longsight::test::IsQuick(count, arguments));
 }

@@ -94,14 +94,12 @@ int Run(bool quick) {
     shapes.insert(shapes.end(), more.begin(), more.end());
   }
   for (const Shape& s : shapes) CompareProbe(random, s);
-  std::printf("%s: %d failures\n", failures == 0 ? "passed" : "FAILED", failures);
-  return failures == 0 ? 0 : 1;
+  return Outcome();
 }
 
 }  // namespace
 }  // namespace longsight::test
 
-// --quick: a few small shapes, for the sanitizer.
 int main(int count, char** arguments) {
-  return longsight::test::Run(count > 1 && std::string(arguments[1]) == "--quick");
+  return longsight::test::Run(longsight::test::IsQuick(count, arguments));
 }

@@ -2,6 +2,7 @@
 // for the oracle.
 #pragma once
 
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -57,5 +58,16 @@ inline std::vector<float> Widened(const DeviceArray<uint16_t>& array, int64_t ro
 // Weights and results are rounded to bf16, scores and sums are not.
 inline constexpr double kOutAbsolute = 4e-3, kOutRelative = 8e-3;
 inline constexpr double kLseAbsolute = 2e-4, kLseRelative = 1e-5;
+
+// --quick, an argument of these tests: a few small shapes, for the sanitizer.
+inline bool IsQuick(int count, char** arguments) {
+  return count > 1 && std::string(arguments[1]) == "--quick";
+}
+
+// A test's exit status, once its outcome is told.
+inline int Outcome() {
+  std::printf("%s: %d failures\n", failures == 0 ? "passed" : "FAILED", failures);
+  return failures == 0 ? 0 : 1;
+}
 
 }  // namespace longsight::test
