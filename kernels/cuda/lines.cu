@@ -22,7 +22,6 @@ class HeadChoice {
         bands_(p.lines.bands + head_ * p.lines.band_capacity) {}
 
   __device__ void Run() {
-    if (thread_ == 0) s_.own_pairs = -1;
     PatternOfHead pattern = p_.patterns[head_];
     switch (static_cast<index::PatternKind>(pattern.kind)) {
       case index::PatternKind::kDense:
@@ -48,14 +47,14 @@ class HeadChoice {
   // `guarded`: what exceeds the pattern's own pairs is the guard's.
   __device__ void Report(HeadLines lines, double pairs, bool guarded, double recall) {
     if (thread_ != 0) return;
-    const bool more = guarded && pairs > s_.own_pairs;
+    const bool more = guarded && pairs > own_pairs_;
     p_.lines.heads[head_] = lines;
-    p_.reports[head_] = {pairs, more ? pairs - s_.own_pairs : 0, recall};
+    p_.reports[head_] = {pairs, more ? pairs - own_pairs_ : 0, recall};
   }
 
-  // The first ones that are told are the pattern's own. Only thread 0 has them.
+  // The first ones that are told are the pattern's own.
   __device__ void TellOwnPairs(double pairs) {
-    if (thread_ == 0 && s_.own_pairs < 0) s_.own_pairs = pairs;
+    if (own_pairs_ < 0) own_pairs_ = pairs;
   }
 
   // Not kept: registers are few.
@@ -84,9 +83,8 @@ class HeadChoice {
   __device__ double BlockRecall() {
     const int64_t row_blocks = index::DivideUp(p_.rows, kSparseRows);
     const int64_t list = (head_ * row_blocks + row_blocks - 1) * p_.lines.block_capacity;
-    const double kept =
-        KeptByBlocks(p_.lines.blocks + list, static_cast<int32_t>(p_.lines.block_capacity),
-                     LastRows(), sums_, thread_, s_.found_count);
+    const double kept = KeptByBlocks(
+        p_.lines.blocks + list, static_cast<int32_t>(p_.lines.block_capacity), LastRows(), sums_);
     return SumOfAll(kept, s_) / static_cast<double>(p_.probe_rows);
   }
 
@@ -286,6 +284,7 @@ class HeadChoice {
   float* const band_sums_;
   int32_t* const columns_;
   Band* const bands_;
+  double own_pairs_ = -1;
 };
 
 __global__ void __launch_bounds__(kLineThreads)

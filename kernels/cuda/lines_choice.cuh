@@ -39,7 +39,6 @@ struct ChoiceScratch {
   index::Fill fill;
   index::LineCut cut;
   bool goes_on;
-  double own_pairs;
   double partial[kLineWarps];
 };
 
@@ -59,24 +58,25 @@ __device__ inline double SumOfAll(double value, ChoiceScratch& s) {
 // This thread's share of the attention on the key blocks in `list` and on the rows' own keys, the
 // last ones. What follows the list's end, a number below 0 or its capacity, was never written.
 __device__ __noinline__ inline double KeptByBlocks(const int32_t* list, int32_t capacity,
-                                                   RowSpan rows, const float* sums, int32_t thread,
-                                                   int32_t& shared_count) {
+                                                   RowSpan rows, const float* sums) {
   constexpr auto kBlock = static_cast<int32_t>(index::kKeyBlock);
-  if (thread == 0) shared_count = capacity;
-  __syncthreads();
-  for (int32_t i = thread; i < capacity; i += kLineThreads) {
-    if (list[i] < 0) atomicMin(&shared_count, i);
-  }
-  __syncthreads();
+  static_assert(kLineWarps == 32, "a warp to each of the blocks that its lanes load");
+  const int32_t warp = static_cast<int32_t>(threadIdx.x) / 32, lane = threadIdx.x % 32;
   const int32_t own = rows.begin / kBlock * kBlock;
   double kept = 0;
-  for (int32_t i = thread / 32; i < shared_count; i += kLineWarps) {
-    const int32_t end = Lesser((list[i] + 1) * kBlock, own);
-    for (int32_t key = list[i] * kBlock + thread % 32; key < end; key += 32) {
+  uint32_t ends = 0;
+  for (int32_t first = 0; first < capacity && ends == 0; first += 32) {
+    const int32_t listed = first + lane < capacity ? list[first + lane] : -1;
+    ends = __ballot_sync(0xffffffffu, listed < 0);
+    const int32_t block = __shfl_sync(0xffffffffu, listed, warp);
+    // Not past the end, the lowest bit that is set.
+    if ((ends & ((2u << warp) - 1)) != 0) continue;
+    const int32_t end = Lesser((block + 1) * kBlock, own);
+    for (int32_t key = block * kBlock + lane; key < end; key += 32) {
       kept += static_cast<double>(sums[key]);
     }
   }
-  for (int32_t key = own + thread; key < rows.end; key += kLineThreads) {
+  for (int32_t key = own + static_cast<int32_t>(threadIdx.x); key < rows.end; key += kLineThreads) {
     kept += static_cast<double>(sums[key]);
   }
   return kept;

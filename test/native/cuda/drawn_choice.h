@@ -49,7 +49,7 @@ struct DrawnSums {
   }
 };
 
-inline constexpr int64_t kBlockCapacity = 24;
+inline constexpr int64_t kBlockCapacity = 40;
 
 // The list of a chunk's last row block, as ChooseBlocks would leave it: any blocks below the row
 // block's own, and after the end whatever was there.
