@@ -58,7 +58,7 @@ function test(folder, defines) {
 
 /** ThreadSanitizer goes with no other, so these are built once more. */
 function testThreads() {
-  const tests = ["kernels_sample_test", "kernels_thread_pool_test"];
+  const tests = ["kernels_rank_bits_test", "kernels_sample_test", "kernels_thread_pool_test"];
   const defines = ["LONGSIGHT_TESTS=ON", "LONGSIGHT_BENCH=OFF", "CMAKE_BUILD_TYPE=RelWithDebInfo"];
   build("build-threads", [...defines, "CMAKE_CXX_FLAGS=-fsanitize=thread"], tests);
   const named = ["--tests-regex", `^(${tests.join("|")})$`];

@@ -176,7 +176,7 @@ struct ChooseBlocksParams {
   // host [heads]: blocks that a head wants per row block, what is in by right among them; 0: it
   // does not choose. Read before this returns; at most 256 heads.
   const int64_t* blocks;
-  void* workspace;  // ChooseBlocksWorkspaceBytes
+  void* workspace;  // ChooseBlocksWorkspaceBytes, aligned to 16 bytes
   CUstream_st* stream;
 };
 size_t ChooseBlocksWorkspaceBytes(int64_t heads, int64_t kv_heads, int64_t head_size, int64_t rows,

@@ -6,13 +6,12 @@
 #include <cuda_runtime.h>
 
 #include "attention.h"
-#include "index/blocks.h"
+#include "cuda/rank_bits.h"
 
 namespace longsight::cuda {
 namespace {
 
 constexpr int kThreads = 256, kWarps = kThreads / 32;
-constexpr int kBins = 2048;
 constexpr int64_t kMostHeads = 256, kMostHeadSize = 128;
 // Scores of one row block lie in shared memory.
 constexpr int64_t kMostBlocks = 52 * 1024;
@@ -42,6 +41,7 @@ __global__ void MeanKeys(const __grid_constant__ BlocksArguments p) {
   const int64_t end = index::Least(begin + index::kKeyBlock, p.tokens);
   const __nv_bfloat16* k = p.k + kv_head * p.k_head_stride + threadIdx.x;
   float sum = 0;
+#pragma unroll 16
   for (int64_t key = begin; key < end; ++key) sum += __bfloat162float(k[key * p.k_row_stride]);
   p.means[(kv_head * p.key_blocks + block) * p.head_size + threadIdx.x] =
       sum / static_cast<float>(end - begin);
@@ -54,6 +54,7 @@ __global__ void SumQueries(const __grid_constant__ BlocksArguments p) {
   const int64_t end = index::Least(begin + kSparseRows, p.rows);
   const __nv_bfloat16* q = p.q + p.heads[chooser] * p.q_head_stride + threadIdx.x;
   float sum = 0;
+#pragma unroll 16
   for (int64_t row = begin; row < end; ++row) sum += __bfloat162float(q[row * p.q_row_stride]);
   p.queries[(chooser * p.row_blocks + row_block) * p.head_size + threadIdx.x] = sum;
 }
@@ -63,11 +64,14 @@ __device__ int32_t OwnBlock(const BlocksArguments& p, int64_t row_block) {
   return static_cast<int32_t>((p.first_position + row_block * kSparseRows) / index::kKeyBlock);
 }
 
-// A tile of scores to a CTA: a warp to four row blocks, a lane to every 32nd key block.
-constexpr int kTileRows = 4 * kWarps, kTileKeys = 128;
+// A tile of scores to a CTA: a warp to eight row blocks, a lane to every 32nd key block. So many
+// that the products take longer than the loads from shared memory.
+constexpr int kRowsOfWarp = 8, kKeysOfLane = 4;
+constexpr int kTileRows = kRowsOfWarp * kWarps, kTileKeys = 32 * kKeysOfLane;
 // Rows in shared memory that all lanes read at once are an odd number of 16 bytes apart.
 constexpr int kTileStride = kMostHeadSize + 4;
 constexpr int kTileBytes = (kTileRows + kTileKeys) * kTileStride * static_cast<int>(sizeof(float));
+static_assert(kTileBytes <= 99 * 1024, "what a block may have on GPUs of compute 8.6, 8.9 and 12");
 
 __global__ void __launch_bounds__(kThreads) ScoreBlocks(const __grid_constant__ BlocksArguments p) {
   extern __shared__ float tile[];
@@ -78,10 +82,18 @@ __global__ void __launch_bounds__(kThreads) ScoreBlocks(const __grid_constant__ 
   const int64_t chooser = p.first + blockIdx.z;
   const int64_t last_row = index::Least(first_row + kTileRows, p.row_blocks) - 1;
   if (first_key >= OwnBlock(p, last_row)) return;
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  // A warp to each row; head sizes are multiples of 4, and 128 at most.
   const auto fill = [&](float* to, const float* from, int64_t begin, int64_t end, int count) {
-    for (int i = threadIdx.x; i < count * p.head_size; i += kThreads) {
-      const int row = i / p.head_size, c = i % p.head_size;
-      to[row * kTileStride + c] = begin + row < end ? from[(begin + row) * p.head_size + c] : 0.0f;
+    if (4 * lane >= p.head_size) return;
+#pragma unroll 8
+    for (int row = warp; row < count; row += kWarps) {
+      float4 of_lane = {0, 0, 0, 0};
+      if (begin + row < end) {
+        const float* const at = from + (begin + row) * p.head_size + 4 * lane;
+        of_lane = *reinterpret_cast<const float4*>(at);
+      }
+      *reinterpret_cast<float4*>(to + row * kTileStride + 4 * lane) = of_lane;
     }
   };
   fill(queries, p.queries + chooser * p.row_blocks * p.head_size, first_row, p.row_blocks,
@@ -89,87 +101,34 @@ __global__ void __launch_bounds__(kThreads) ScoreBlocks(const __grid_constant__ 
   const int64_t kv_head = p.heads[chooser] / p.group;
   fill(means, p.means + kv_head * p.key_blocks * p.head_size, first_key, p.key_blocks, kTileKeys);
   __syncthreads();
-  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  const float* const mine = queries + warp * 4 * kTileStride;
-  float sums[4][4] = {};
-  // Head sizes are multiples of 4.
-#pragma unroll 4
+  const float* const mine = queries + warp * kRowsOfWarp * kTileStride;
+  float sums[kRowsOfWarp][kKeysOfLane] = {};
+#pragma unroll 2
   for (int c = 0; c < p.head_size; c += 4) {
-    float4 q[4], k[4];
+    float4 k[kKeysOfLane];
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      q[i] = *reinterpret_cast<const float4*>(mine + i * kTileStride + c);
-      k[i] = *reinterpret_cast<const float4*>(means + (lane + 32 * i) * kTileStride + c);
+    for (int j = 0; j < kKeysOfLane; ++j) {
+      k[j] = *reinterpret_cast<const float4*>(means + (lane + 32 * j) * kTileStride + c);
     }
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
+    for (int i = 0; i < kRowsOfWarp; ++i) {
+      const float4 q = *reinterpret_cast<const float4*>(mine + i * kTileStride + c);
 #pragma unroll
-      for (int j = 0; j < 4; ++j) {
-        sums[i][j] += q[i].x * k[j].x + q[i].y * k[j].y + q[i].z * k[j].z + q[i].w * k[j].w;
+      for (int j = 0; j < kKeysOfLane; ++j) {
+        sums[i][j] += q.x * k[j].x + q.y * k[j].y + q.z * k[j].z + q.w * k[j].w;
       }
     }
   }
 #pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    const int64_t row = first_row + warp * 4 + i;
+  for (int i = 0; i < kRowsOfWarp; ++i) {
+    const int64_t row = first_row + warp * kRowsOfWarp + i;
     float* const to =
         p.scores + (blockIdx.z * static_cast<int64_t>(p.row_blocks) + row) * p.key_blocks;
 #pragma unroll
-    for (int j = 0; j < 4; ++j) {
+    for (int j = 0; j < kKeysOfLane; ++j) {
       const int64_t key = first_key + lane + 32 * j;
       if (row < p.row_blocks && key < p.key_blocks) to[key] = sums[i][j];
     }
-  }
-}
-
-struct Choice {
-  int32_t histogram[kBins];
-  uint32_t prefix;
-  int32_t rank;
-  int32_t above[kWarps], ties[kWarps];  // of each warp's part of the blocks
-};
-
-// index::DigitOfRank, by one warp: 64 digits to a lane, the highest first.
-__device__ void TakeDigit(Choice& s, int low) {
-  const int lane = threadIdx.x;
-  int32_t of_lane = 0;
-  for (int i = 0; i < kBins / 32; ++i) of_lane += s.histogram[kBins - 1 - lane * (kBins / 32) - i];
-  int32_t before = of_lane;
-  for (int step = 1; step < 32; step *= 2) {
-    const int32_t other = __shfl_up_sync(0xffffffffu, before, step);
-    if (lane >= step) before += other;
-  }
-  before -= of_lane;
-  int32_t rank = s.rank - before;
-  __syncwarp();
-  if (rank < 1 || rank > of_lane) return;
-  int32_t digit = kBins - 1 - lane * (kBins / 32);
-  while (rank > s.histogram[digit]) rank -= s.histogram[digit--];
-  s.prefix |= static_cast<uint32_t>(digit) << low;
-  s.rank = rank;
-}
-
-// index::BitsOfRank of scores[1, own): left in s.prefix, and the ties in s.rank.
-__device__ void FindLeast(const float* scores, int32_t own, int32_t wanted, Choice& s) {
-  if (threadIdx.x == 0) {
-    s.prefix = 0;
-    s.rank = wanted;
-  }
-  uint32_t known = 0;
-  for (int shift = 21; shift >= -1; shift -= 11) {
-    const int low = shift < 0 ? 0 : shift;
-    const uint32_t mask = shift < 0 ? 1023u : 2047u;
-    for (int i = threadIdx.x; i < kBins; i += kThreads) s.histogram[i] = 0;
-    __syncthreads();
-    const uint32_t prefix = s.prefix;
-    for (int32_t i = 1 + static_cast<int32_t>(threadIdx.x); i < own; i += kThreads) {
-      const uint32_t bits = index::OrderedBits(scores[i]);
-      if ((bits & known) == prefix) atomicAdd(&s.histogram[(bits >> low) & mask], 1);
-    }
-    __syncthreads();
-    if (threadIdx.x < 32) TakeDigit(s, low);
-    known |= mask << low;
-    __syncthreads();
   }
 }
 
@@ -190,7 +149,8 @@ __device__ Vote VoteOn(const float* scores, int32_t block, int32_t end, bool any
 
 __global__ void __launch_bounds__(kThreads) TakeBest(const __grid_constant__ BlocksArguments p) {
   extern __shared__ float scores[];
-  __shared__ Choice s;
+  __shared__ RankScratch scratch;
+  __shared__ int32_t above_of[kWarps], ties_of[kWarps];  // of each warp's part of the blocks
   const int64_t row_block = blockIdx.x, head = p.heads[p.first + blockIdx.y];
   const int64_t last = index::Least((row_block + 1) * kSparseRows, p.rows);
   const int32_t own = OwnBlock(p, row_block);
@@ -201,34 +161,35 @@ __global__ void __launch_bounds__(kThreads) TakeBest(const __grid_constant__ Blo
       p.scores + (blockIdx.y * static_cast<int64_t>(p.row_blocks) + row_block) * p.key_blocks;
   for (int32_t i = threadIdx.x; i < own; i += kThreads) scores[i] = from[i];
   __syncthreads();
-  if (wanted > 0) FindLeast(scores, own, wanted, s);
+  const RankedBits least =
+      wanted > 0 ? FindBitsOfRank(scores + 1, own - 1, wanted, scratch, ThisBlock<kThreads>())
+                 : RankedBits{0, 0};
   // Each warp lists a part, 32 blocks at a time, behind what the warps before it have.
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const auto part = static_cast<int32_t>(index::DivideUp(index::DivideUp(own, kWarps), 32) * 32);
   const auto begin = static_cast<int32_t>(index::Least(warp * part, own));
   const auto end = static_cast<int32_t>(index::Least(begin + part, own));
-  const uint32_t least = s.prefix;
   int32_t above = 0, ties = 0;
   for (int32_t first = begin; first < end; first += 32) {
-    const Vote vote = VoteOn(scores, first + lane, end, wanted > 0, least);
+    const Vote vote = VoteOn(scores, first + lane, end, wanted > 0, least.bits);
     above += __popc(vote.above);
     ties += __popc(vote.ties);
   }
   if (lane == 0) {
-    s.above[warp] = above;
-    s.ties[warp] = ties;
+    above_of[warp] = above;
+    ties_of[warp] = ties;
   }
   __syncthreads();
-  int32_t ties_left = wanted > 0 ? s.rank : 0, at = 0;
+  int32_t ties_left = least.ties, at = 0;
   for (int w = 0; w < warp; ++w) {
-    const auto taken = static_cast<int32_t>(index::Least(s.ties[w], ties_left));
-    at += s.above[w] + taken;
+    const auto taken = static_cast<int32_t>(index::Least(ties_of[w], ties_left));
+    at += above_of[w] + taken;
     ties_left -= taken;
   }
   int32_t* const list = p.lines.blocks + (head * p.row_blocks + row_block) * p.lines.block_capacity;
   const uint32_t before = (1u << lane) - 1;
   for (int32_t first = begin; first < end; first += 32) {
-    const Vote vote = VoteOn(scores, first + lane, end, wanted > 0, least);
+    const Vote vote = VoteOn(scores, first + lane, end, wanted > 0, least.bits);
     const bool tie_in = (vote.ties >> lane & 1) != 0 && __popc(vote.ties & before) < ties_left;
     const bool in = (vote.above >> lane & 1) != 0 || tie_in;
     const uint32_t ins = __ballot_sync(0xffffffffu, in);

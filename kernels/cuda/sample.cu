@@ -17,17 +17,6 @@ static_assert(kSampleTile * kSampleTiles == kMostSampled);
 constexpr int kThreads = 256;
 constexpr int64_t kAlignment = 256;
 
-struct BlockCrew {
-  int thread;
-  int threads;
-  LONGSIGHT_HD void Meet() const {
-#if defined(__CUDA_ARCH__)
-    __syncthreads();
-#endif
-  }
-};
-__device__ BlockCrew ThisBlock() { return {static_cast<int>(threadIdx.x), kThreads}; }
-
 // Places in the workspace, in bytes.
 struct Layout {
   int64_t sorted, tile_sums, sorting;
@@ -55,7 +44,7 @@ __global__ void KeysKernel(const float* logits, int64_t n, uint64_t* keys) {
 
 __global__ void __launch_bounds__(kThreads) TileSumsKernel(SampleList list, double* tile_sums) {
   __shared__ SampleScratch scratch;
-  const double sum = SumSampleTile(list, blockIdx.x, scratch, ThisBlock());
+  const double sum = SumSampleTile(list, blockIdx.x, scratch, ThisBlock<kThreads>());
   if (threadIdx.x == 0) tile_sums[blockIdx.x] = sum;
 }
 
@@ -63,7 +52,8 @@ __global__ void __launch_bounds__(kThreads, 1)
     DrawKernel(SampleList list, const double* tile_sums, double top_p, double uniform,
                uint64_t* key) {
   __shared__ SampleScratch scratch;
-  const uint64_t drawn = DrawSample(list, tile_sums, top_p, uniform, scratch, ThisBlock());
+  const uint64_t drawn =
+      DrawSample(list, tile_sums, top_p, uniform, scratch, ThisBlock<kThreads>());
   if (threadIdx.x == 0) *key = drawn;
 }
 

@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "cuda/argmax.h"
-#include "index/host_device.h"
+#include "cuda/crew.h"
 
 namespace longsight::cuda {
 
@@ -48,14 +48,6 @@ struct SampleScratch {
     int64_t at;
     double sum;  // up to it, itself included
   } found;
-};
-
-// Below, a Crew is the threads that do something together: this one's number, how many there are,
-// and Meet, at which each waits for all. The only thread of the host:
-struct OneThread {
-  int thread = 0;
-  int threads = 1;
-  LONGSIGHT_HD void Meet() const {}
 };
 
 static LONGSIGHT_HD inline int64_t SampleTileCount(int64_t count) {

@@ -193,29 +193,30 @@ void CompareRecall(Random& random, int64_t heads, int64_t rows, int64_t probe_ro
 
 // Which blocks beat which is decided in fp32 here and in fp64 there: a block may stand for another
 // that scores the same but for rounding.
-void CompareBlocks(Random& random, int64_t first_position, int64_t rows, int64_t wanted) {
-  constexpr int64_t kHeads = 4, kKvHeads = 2, kSize = 128;
+void CompareBlocks(Random& random, int64_t size, int64_t first_position, int64_t rows,
+                   int64_t wanted) {
+  constexpr int64_t kHeads = 4, kKvHeads = 2;
   const int64_t tokens = first_position + rows;
   const int64_t row_blocks = index::DivideUp(rows, cuda::kSparseRows);
-  Stored q(random, rows, kHeads, kSize, 2.0f);
-  Stored k(random, tokens, kKvHeads, kSize, 2.0f);
+  Stored q(random, rows, kHeads, size, 2.0f);
+  Stored k(random, tokens, kKvHeads, size, 2.0f);
   const cuda::HeadLines of_head = {static_cast<int32_t>(PatternKind::kBlockSparse), 0, 0, 0};
   DeviceArray<cuda::HeadLines> heads(std::vector<cuda::HeadLines>(kHeads, of_head));
   constexpr int32_t kUntouched = -7;
   DeviceArray<int32_t> blocks(
       std::vector<int32_t>(static_cast<size_t>(kHeads * row_blocks * wanted), kUntouched));
   DeviceArray<char> workspace(
-      cuda::ChooseBlocksWorkspaceBytes(kHeads, kKvHeads, kSize, rows, tokens));
+      cuda::ChooseBlocksWorkspaceBytes(kHeads, kKvHeads, size, rows, tokens));
   cuda::ChooseBlocksParams p{};
   p.q = q.device.data();
   p.q_row_stride = q.row_stride;
-  p.q_head_stride = kSize;
+  p.q_head_stride = size;
   p.rows = rows;
   p.heads = kHeads;
   p.kv_heads = kKvHeads;
-  p.head_size = kSize;
+  p.head_size = size;
   p.first_position = first_position;
-  p.kv = {k.device.data(), nullptr, k.row_stride, kSize, tokens, 0};
+  p.kv = {k.device.data(), nullptr, k.row_stride, size, tokens, 0};
   p.lines.heads = heads.data();
   p.lines.blocks = blocks.data();
   p.lines.block_capacity = wanted;
@@ -223,8 +224,9 @@ void CompareBlocks(Random& random, int64_t first_position, int64_t rows, int64_t
   const std::vector<int64_t> of_heads = {wanted, 0, std::max<int64_t>(1, wanted / 2), wanted};
   p.blocks = of_heads.data();
   p.workspace = workspace.data();
-  const std::string name = "blocks for " + std::to_string(rows) + " rows at " +
-                           std::to_string(first_position) + ", " + std::to_string(wanted);
+  const std::string name = "blocks for heads of " + std::to_string(size) + ", " +
+                           std::to_string(rows) + " rows at " + std::to_string(first_position) +
+                           ", " + std::to_string(wanted);
   const cuda::Launched launched = cuda::ChooseBlocks(p);
   Check(launched.ok(), name + ": " + launched.what);
   Cuda(cudaDeviceSynchronize(), name.c_str());
@@ -237,14 +239,14 @@ void CompareBlocks(Random& random, int64_t first_position, int64_t rows, int64_t
       continue;
     }
     std::vector<std::vector<double>> means(static_cast<size_t>(key_blocks),
-                                           std::vector<double>(kSize));
+                                           std::vector<double>(size));
     for (int64_t key = 0; key < tokens; ++key) {
       const int64_t block = key / index::kKeyBlock;
       const int64_t size = std::min(index::kKeyBlock, tokens - block * index::kKeyBlock);
-      for (int64_t c = 0; c < kSize; ++c) {
+      for (int64_t c = 0; c < size; ++c) {
         means[static_cast<size_t>(block)][static_cast<size_t>(c)] +=
             static_cast<double>(
-                k.values[static_cast<size_t>((key * kKvHeads + head / 2) * kSize + c)]) /
+                k.values[static_cast<size_t>((key * kKvHeads + head / 2) * size + c)]) /
             static_cast<double>(size);
       }
     }
@@ -256,10 +258,10 @@ void CompareBlocks(Random& random, int64_t first_position, int64_t rows, int64_t
       std::vector<double> scores(static_cast<size_t>(own));
       for (int64_t block = 0; block < own; ++block) {
         for (int64_t row = begin; row < end; ++row) {
-          for (int64_t c = 0; c < kSize; ++c) {
+          for (int64_t c = 0; c < size; ++c) {
             scores[static_cast<size_t>(block)] +=
                 static_cast<double>(
-                    q.values[static_cast<size_t>((row * kHeads + head) * kSize + c)]) *
+                    q.values[static_cast<size_t>((row * kHeads + head) * size + c)]) *
                 means[static_cast<size_t>(block)][static_cast<size_t>(c)];
           }
         }
@@ -298,11 +300,12 @@ int Run(bool quick) {
   CompareChoices(random, 3000, 1000, 64);
   CompareRecall(random, 9, 100, 64);
   CompareRecall(random, 40, 64, 17);
-  CompareBlocks(random, 0, 200, 3);
-  CompareBlocks(random, 1500, 130, 9);
+  CompareBlocks(random, 128, 0, 200, 3);
+  CompareBlocks(random, 64, 1500, 130, 9);
   if (!quick) {
-    CompareBlocks(random, 9000, 500, 40);
-    CompareBlocks(random, 40, 1000, 100);
+    CompareBlocks(random, 96, 9000, 500, 40);
+    CompareBlocks(random, 128, 40, 1000, 100);
+    CompareBlocks(random, 128, 100, 9000, 20);
     for (int i = 0; i < 12; ++i) {
       const int64_t rows = random.Integer(1, 9000);
       CompareChoices(random, random.Integer(0, 60000), rows, std::min<int64_t>(rows, 64));

@@ -2,10 +2,9 @@
 // that meet at a barrier, as a block's do (where ThreadSanitizer can look on). No GPU, no CUDA.
 #include "cuda/sample.h"
 
-#include <barrier>
 #include <memory>
-#include <thread>
 
+#include "host_crew.h"
 #include "sample_oracle.h"
 
 namespace longsight::test {
@@ -37,14 +36,8 @@ DrawToken DrawsOnHost(const std::vector<float>& logits) {
   };
 }
 
-struct Threads {
-  int thread, threads;
-  std::barrier<>* barrier;
-  void Meet() const { barrier->arrive_and_wait(); }
-};
-
 // Every thread of a crew draws the very token that one thread draws.
-void Together(Random& random) {
+void DrawTogether(Random& random) {
   constexpr int kThreads = 5;
   for (const int64_t n : {1, 40, 1024, 5000}) {
     const std::vector<float> logits = random.Floats(n, 6.0f);
@@ -57,20 +50,15 @@ void Together(Random& random) {
       cuda::SampleScratch scratch;
       std::vector<double> tiles(static_cast<size_t>(cuda::SampleTileCount(list.count)));
       std::vector<uint64_t> drawn(kThreads);
-      std::barrier barrier(kThreads);
-      std::vector<std::thread> threads;
-      for (int i = 0; i < kThreads; ++i) {
-        threads.emplace_back([&, crew = Threads{i, kThreads, &barrier}] {
-          for (size_t tile = 0; tile < tiles.size(); ++tile) {
-            const double sum = cuda::SumSampleTile(list, static_cast<int64_t>(tile), scratch, crew);
-            if (crew.thread == 0) tiles[tile] = sum;
-            crew.Meet();  // another block on the device
-          }
-          drawn[static_cast<size_t>(crew.thread)] =
-              cuda::DrawSample(list, tiles.data(), draw.top_p, draw.uniform, scratch, crew);
-        });
-      }
-      for (std::thread& thread : threads) thread.join();
+      Together(kThreads, [&](const HostThreads& crew) {
+        for (size_t tile = 0; tile < tiles.size(); ++tile) {
+          const double sum = cuda::SumSampleTile(list, static_cast<int64_t>(tile), scratch, crew);
+          if (crew.thread == 0) tiles[tile] = sum;
+          crew.Meet();  // another block on the device
+        }
+        drawn[static_cast<size_t>(crew.thread)] =
+            cuda::DrawSample(list, tiles.data(), draw.top_p, draw.uniform, scratch, crew);
+      });
       for (const uint64_t key : drawn) Check(cuda::ArgmaxId(key) == alone(draw), "drawn together");
     }
   }
@@ -102,7 +90,7 @@ int main() {
   Random random;
   Logits();
   Shares();
-  Together(random);
+  DrawTogether(random);
   TestAllDraws(random, DrawsOnHost);
   return Result("sample_test");
 }
