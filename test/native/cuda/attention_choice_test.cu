@@ -242,12 +242,12 @@ void CompareBlocks(Random& random, int64_t size, int64_t first_position, int64_t
                                            std::vector<double>(size));
     for (int64_t key = 0; key < tokens; ++key) {
       const int64_t block = key / index::kKeyBlock;
-      const int64_t size = std::min(index::kKeyBlock, tokens - block * index::kKeyBlock);
+      const int64_t keys = std::min(index::kKeyBlock, tokens - block * index::kKeyBlock);
       for (int64_t c = 0; c < size; ++c) {
         means[static_cast<size_t>(block)][static_cast<size_t>(c)] +=
             static_cast<double>(
                 k.values[static_cast<size_t>((key * kKvHeads + head / 2) * size + c)]) /
-            static_cast<double>(size);
+            static_cast<double>(keys);
       }
     }
     for (int64_t row_block = 0; row_block < row_blocks; ++row_block) {
