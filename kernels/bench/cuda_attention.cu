@@ -164,7 +164,7 @@ void SparseShapes(Layer& layer, const char* name, index::PatternKind kind, int64
 }
 
 // The best `wanted` key blocks of every row block, as they are chosen, and the choice by itself.
-void BlockSparse(Layer& layer, int64_t wanted) {
+void BlockSparse(Layer& layer, const char* keys, int64_t wanted) {
   const int64_t row_blocks = index::DivideUp(layer.rows, cuda::kSparseRows);
   const std::vector<cuda::HeadLines> of_head(
       kHeads, {static_cast<int32_t>(index::PatternKind::kBlockSparse), 0, 0, 0});
@@ -192,9 +192,9 @@ void BlockSparse(Layer& layer, int64_t wanted) {
   }
   const double ms = MedianMs(RunsFor(pairs), [&] { Must(cuda::SparsePrefillAttention(p)); });
   std::printf(
-      "sparse block-sparse (%lld blocks) %12lld tokens %7lld rows %10.3f ms %7.1f TFLOP/s, "
+      "sparse %lld blocks, %-15s %8lld tokens %7lld rows %10.3f ms %7.1f TFLOP/s, "
       "%.1f %% covered, choice %.3f ms (%.1f %% of it)\n",
-      static_cast<long long>(wanted), static_cast<long long>(layer.tokens),
+      static_cast<long long>(wanted), keys, static_cast<long long>(layer.tokens),
       static_cast<long long>(layer.rows), ms, Tflops(pairs, ms), 100 * pairs / layer.DensePairs(),
       choice_ms, 100 * choice_ms / ms);
   std::fflush(stdout);
@@ -216,7 +216,9 @@ int Main(const std::string& what, int64_t most) {
   }
   if (what == "blocks") {
     Layer layer(most, most);
-    BlockSparse(layer, 100);
+    BlockSparse(layer, "random", 100);
+    PlantStructure(layer);
+    BlockSparse(layer, "planted", 100);
   }
   if (what == "sparse") {
     for (int64_t tokens = 131072; tokens <= most; tokens *= 2) {
@@ -225,8 +227,10 @@ int Main(const std::string& what, int64_t most) {
       Sparse(layer, "clustered (128 offsets)", 128, 0.055);
       Sparse(layer, "scattered (16 offsets)", 16, 0.055);
       SparseShapes(layer, "A-shape (1024, 4096)", index::PatternKind::kAShape, 1024, 4096);
-      BlockSparse(layer, 100);
       if (tokens == 131072) SparseShapes(layer, "dense heads", index::PatternKind::kDense, 0, 1);
+      BlockSparse(layer, "random", 100);
+      PlantStructure(layer);
+      BlockSparse(layer, "planted", 100);
     }
   }
   return 0;

@@ -1,6 +1,5 @@
 // longsight-bench-cuda-attention-index: vertical-slash attention with its estimate and its choice
-// of lines, in the order in which a chunk runs them. Keys are random, with a sink at the start;
-// queries also point at the keys some offsets before them, so that there are slashes to find.
+// of lines, in the order in which a chunk runs them, of keys and queries with planted structure.
 //   ... TOKENS [ROWS]   the last ROWS rows of TOKENS (default: all)
 #include <string>
 
@@ -9,42 +8,9 @@
 namespace longsight::bench {
 namespace {
 
-constexpr int kPlanted = 6;
-struct Offsets {
-  int32_t of[kPlanted];
-};
-
-// A thread an element of q[rows, heads, head_size]; k[tokens, kv_heads, head_size].
-__global__ void Plant(__nv_bfloat16* q, __nv_bfloat16* k, int64_t rows, int64_t tokens,
-                      Offsets offsets) {
-  const int64_t count = rows * kHeads * kHeadSize;
-  const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
-  for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count;
-       i += stride) {
-    const int64_t c = i % kHeadSize, head = i / kHeadSize % kHeads;
-    const int64_t position = tokens - rows + i / (kHeads * kHeadSize);
-    float value = 0.6f * __bfloat162float(q[i]);
-    for (int n = 0; n < kPlanted; ++n) {
-      const int64_t key = position - offsets.of[n] - 977 * head;
-      if (key < 0) continue;
-      value += 0.35f *
-               __bfloat162float(k[(key * kKvHeads + head / (kHeads / kKvHeads)) * kHeadSize + c]);
-    }
-    // What the sinks point at.
-    value += c % 8 == 0 ? 1.5f : 0.0f;
-    q[i] = __float2bfloat16(value);
-  }
-}
-__global__ void PlantSinks(__nv_bfloat16* k) {
-  if (threadIdx.x % 8 == 0) k[blockIdx.x * blockDim.x + threadIdx.x] = __float2bfloat16(4.0f);
-}
-
 void Chunk(int64_t tokens, int64_t rows, double recall_floor) {
   Layer layer(tokens, rows);
-  PlantSinks<<<4 * kKvHeads, kHeadSize>>>(layer.k.data());
-  Plant<<<4096, 256>>>(layer.q.data(), layer.k.data(), rows, tokens,
-                       {{211, 1733, 4099, 9973, 30011, 77023}});
-  Cuda(cudaGetLastError(), "Plant");
+  PlantStructure(layer);
   const int64_t bands = index::DivideUp(tokens, index::kBandOffsets);
   DeviceArray<float> columns(kHeads * tokens), band_sums(kHeads * bands);
   DeviceArray<float> lse(kHeads * index::kProbeRows);

@@ -51,6 +51,45 @@ struct Layer {
   double DensePairs() const { return kHeads * index::CausalArea(tokens - rows, rows); }
 };
 
+constexpr int kPlanted = 6;
+struct Offsets {
+  int32_t of[kPlanted];
+};
+
+// A thread an element of q[rows, heads, head_size]; k[tokens, kv_heads, head_size].
+static __global__ void PlantSlashes(__nv_bfloat16* q, const __nv_bfloat16* k, int64_t rows,
+                                    int64_t tokens, Offsets offsets) {
+  const int64_t count = rows * kHeads * kHeadSize;
+  const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count;
+       i += stride) {
+    const int64_t c = i % kHeadSize, head = i / kHeadSize % kHeads;
+    const int64_t position = tokens - rows + i / (kHeads * kHeadSize);
+    float value = 0.6f * __bfloat162float(q[i]);
+    for (int n = 0; n < kPlanted; ++n) {
+      const int64_t key = position - offsets.of[n] - 977 * head;
+      if (key < 0) continue;
+      value += 0.35f *
+               __bfloat162float(k[(key * kKvHeads + head / (kHeads / kKvHeads)) * kHeadSize + c]);
+    }
+    // What the sinks point at.
+    value += c % 8 == 0 ? 1.5f : 0.0f;
+    q[i] = __float2bfloat16(value);
+  }
+}
+static __global__ void PlantSinks(__nv_bfloat16* k) {
+  if (threadIdx.x % 8 == 0) k[blockIdx.x * blockDim.x + threadIdx.x] = __float2bfloat16(4.0f);
+}
+
+// Random keys get a sink at the start; queries point at it, all in one direction, and at the keys
+// some offsets before them, other offsets in every head, so that there are slashes to find.
+inline void PlantStructure(Layer& layer) {
+  PlantSinks<<<4 * kKvHeads, kHeadSize>>>(layer.k.data());
+  PlantSlashes<<<4096, 256>>>(layer.q.data(), layer.k.data(), layer.rows, layer.tokens,
+                              {{211, 1733, 4099, 9973, 30011, 77023}});
+  Cuda(cudaGetLastError(), "planting");
+}
+
 inline double Tflops(double pairs, double ms) { return pairs * 4 * kHeadSize / (ms * 1e9); }
 
 inline void Must(const cuda::Launched& launched) {
