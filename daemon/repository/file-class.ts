@@ -10,7 +10,7 @@ const overviewName = /^(?:readme|architecture|contributing)(?:\.(?:md|rst|txt|ad
 const manifestName =
   /^(?:package\.json|pyproject\.toml|setup\.(?:py|cfg)|cargo\.toml|go\.mod|pom\.xml|build\.gradle(?:\.kts)?|cmakelists\.txt|makefile|gemfile|composer\.json|.+\.(?:csproj|cabal|gemspec))$/i;
 const testPath =
-  /(?:^|\/)(?:tests?|__tests__|spec|specs|testing|e2e|bench|benches|benchmarks?)\/|(?:[._-](?:test|spec)|_tests?)\.[a-z]+$|(?:^|\/)test_[^/]+\.py$/i;
+  /(?:^|\/)(?:tests?|__tests__|spec|specs|testing|e2e|bench|benches|benchmarks?|examples?|demos?|playgrounds?)\/|(?:[._-](?:test|spec)|_tests?)\.[a-z]+$|(?:^|\/)test_[^/]+\.py$/i;
 const fixturePath = /(?:^|\/)(?:fixtures?|testdata|test-data|__fixtures__|golden|corpus|samples?|locales?|i18n)\//i;
 const docsName =
   /\.(?:md|mdx|rst|adoc|txt|tex|org|html?)$|(?:^|\/)(?:changelog|licen[cs]e|copying|authors|notice)[^/]*$/i;
