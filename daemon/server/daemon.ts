@@ -1,4 +1,5 @@
 /** The daemon: one socket, its connections, one service behind them. */
+import { existsSync } from "node:fs";
 import type net from "node:net";
 import { errorCatalogue } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
@@ -19,6 +20,8 @@ export interface DaemonOptions {
   readonly version: string;
   readonly service: LongsightService;
   readonly idle: IdleTimes;
+  /** The daemon's own file. Once it is gone the installation is, and the model with it. */
+  readonly program: string;
   readonly log: Log;
 }
 
@@ -59,7 +62,7 @@ class Daemon implements RunningDaemon {
   }
 
   async listen(): Promise<void> {
-    const { runtimeDir, service, idle, log } = this.#options;
+    const { runtimeDir, service, idle, program, log } = this.#options;
     const listening = await listenOnce(runtimeDir, this.address, (socket) => {
       this.#accept(socket);
     });
@@ -76,7 +79,7 @@ class Daemon implements RunningDaemon {
         void service.freeEngine();
       },
       exit: (reason) => void this.stop(reason),
-      isReachable: () => listening.stillOurs(),
+      missing: () => (!listening.stillOurs() ? "its socket" : existsSync(program) ? null : "its program"),
     });
     log.info(`listening on ${this.address}, version ${this.#options.version}, pid ${process.pid.toString()}`);
   }

@@ -13,8 +13,8 @@ export interface IdleSubject {
   lastConnectionAt(): number;
   freeEngine(): void;
   exit(reason: string): void;
-  /** False when nobody can reach this daemon any more. */
-  isReachable(): boolean;
+  /** What was taken from under this daemon, so that it is of no use any more: said of the reason why it exits. */
+  missing(): string | null;
 }
 
 export const defaultIdleTimes: IdleTimes = { freeEngineMs: 10 * 60_000, exitMs: 30 * 60_000 };
@@ -32,7 +32,10 @@ export function watchIdle(times: IdleTimes, subject: IdleSubject): () => void {
       subject.freeEngine();
     }
     if (now - usedAt >= times.exitMs) subject.exit("idle");
-    else if (usedAt < now && !subject.isReachable()) subject.exit("its socket was removed");
+    else if (usedAt < now) {
+      const missing = subject.missing();
+      if (missing !== null) subject.exit(`${missing} was removed`);
+    }
   }, everyMs);
   return () => {
     clearInterval(timer);

@@ -42,7 +42,9 @@ async function main(): Promise<void> {
         },
       }),
   });
-  const daemon = await startDaemon({ runtimeDir, version: productVersion, service, idle: settings.idle, log });
+  const { idle } = settings;
+  const program = fileURLToPath(import.meta.url);
+  const daemon = await startDaemon({ runtimeDir, version: productVersion, service, idle, program, log });
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
     process.on(signal, () => void daemon.stop(signal));
   }

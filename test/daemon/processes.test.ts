@@ -51,8 +51,11 @@ async function run(...args: string[]): Promise<{ stdout: string; stderr: string 
 }
 
 /** Starts a daemon as connect-or-spawn does, and gives what it reports. */
-function startDaemon(extra: NodeJS.ProcessEnv = {}): { child: ChildProcess; report: Promise<ReadyReport> } {
-  const child = fork(bundled.daemon, [], { env: { ...env, ...extra }, stdio: ["ignore", "ignore", "ignore", "ipc"] });
+function startDaemon(
+  extra: NodeJS.ProcessEnv = {},
+  program = bundled.daemon,
+): { child: ChildProcess; report: Promise<ReadyReport> } {
+  const child = fork(program, [], { env: { ...env, ...extra }, stdio: ["ignore", "ignore", "ignore", "ipc"] });
   children.push(child);
   const report = new Promise<ReadyReport>((resolve) => child.once("message", resolve));
   return { child, report };
@@ -214,6 +217,19 @@ describe("ending", () => {
     const client = await RawClient.ready(address());
     expect((await client.request("longsight/status")).result).toMatchObject({ pid: next.child.pid });
     client.close();
+  });
+
+  it("ends when its installation was removed, so that another's daemon can take its place", async () => {
+    const other = await bundle();
+    const { child, report } = startDaemon({ LONGSIGHT_IDLE_FREE_SECONDS: "0.1" }, other.daemon);
+    await report;
+    const client = await RawClient.ready(address());
+    other.remove();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect((await client.request("longsight/status")).error).toBeUndefined();
+    client.close();
+    expect(await exitOf(child)).toBe(0);
+    expect(await startDaemon().report).toMatchObject({ kind: "ready" });
   });
 
   it("ends cleanly on SIGTERM, with its clients' connections closed", async () => {

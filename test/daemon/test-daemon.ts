@@ -69,6 +69,7 @@ export async function startTestDaemon(options: TestDaemonOptions = {}): Promise<
     version,
     service,
     idle: { ...defaultIdleTimes, ...options.idle },
+    program: import.meta.filename,
     log,
   });
   return {
