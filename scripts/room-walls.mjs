@@ -24,7 +24,7 @@ export const mayImport = {
     "daemon/socket",
     "daemon/sessions",
   ],
-  // Asks the product from inside, as the server does, but without a socket.
+  // Asks the product from inside, as the server does and with its settings, but without a socket.
   "daemon/eval": [
     "daemon/protocol",
     "daemon/failure",
@@ -32,6 +32,7 @@ export const mayImport = {
     "daemon/prompt",
     "daemon/engine",
     "daemon/sessions",
+    "daemon/server",
     "training",
   ],
   // Packs a repository; the rest is a native program's.

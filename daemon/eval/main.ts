@@ -7,6 +7,7 @@ import { Failure, toFailure } from "../failure/failure.ts";
 import type { Engine } from "../engine/engine.ts";
 import { loadPromptModel, type PromptModel } from "../prompt/index.ts";
 import { errorCatalogue } from "../protocol/errors.ts";
+import { readSettings, type Settings } from "../server/settings.ts";
 import { resolvePrefill } from "../sessions/prefill-settings.ts";
 import { LongsightService } from "../sessions/service.ts";
 import { drawHeatMap } from "./heat-map.ts";
@@ -19,15 +20,18 @@ import { type Answered, runContext } from "./runner.ts";
 /** The CLI's bundles lie in dist/. */
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-function startService(model: string): LongsightService {
+function startService(model: string, settings: Settings): LongsightService {
+  const { device, threads, kv, weights } = settings;
   return new LongsightService({
     modelsDir: path.join(root, "models"),
     defaultModel: model,
     cacheDir: null,
     logFile: "",
     version: "eval",
-    device: "auto",
-    threads: 0,
+    device,
+    threads,
+    kv,
+    weights,
     log: { info: () => undefined, error: (text) => process.stderr.write(`${text}\n`) },
     startEngine,
   });
@@ -42,6 +46,7 @@ type Say = (line: string) => void;
 async function perplexities(
   options: EvalOptions,
   prompt: PromptModel,
+  { device, threads, kv, weights }: Settings,
   say: Say,
   signal: AbortSignal,
 ): Promise<PerplexityRow[]> {
@@ -49,7 +54,7 @@ async function perplexities(
   const engine = startEngine();
   const rows: PerplexityRow[] = [];
   try {
-    await engine.load(prompt.modelDir, { device: "auto" });
+    await engine.load(prompt.modelDir, { device, threads, kv, weights });
     const source = { root, model: prompt, engine, options, signal, say, ...settings };
     for (const tokens of options.lengths) rows.push(await measurePerplexity(source, tokens));
   } finally {
@@ -69,7 +74,9 @@ function sparseChoice(options: EvalOptions): { patterns?: string; recallFloor?: 
 async function evaluate(options: EvalOptions, signal: AbortSignal): Promise<void> {
   const model = path.resolve(options.model ?? process.env["LONGSIGHT_MODEL"] ?? path.join(root, "models", "bundled"));
   const prompt = await loadPromptModel(model);
-  const service = startService(model);
+  // As the daemon has them: LONGSIGHT_DEVICE, LONGSIGHT_KV and what else the environment says of the engine.
+  const settings = readSettings(process.env, root);
+  const service = startService(model, settings);
   const answers: Answered[] = [];
   const predicted: PerplexityRow[] = [];
   const say: Say = (line) => {
@@ -79,7 +86,7 @@ async function evaluate(options: EvalOptions, signal: AbortSignal): Promise<void
   try {
     for (const task of options.tasks) {
       if (task === "perplexity") {
-        predicted.push(...(await perplexities(options, prompt, say, signal)));
+        predicted.push(...(await perplexities(options, prompt, settings, say, signal)));
         continue;
       }
       for (const tokens of options.lengths) {

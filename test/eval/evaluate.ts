@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { startNativeEngine } from "../../daemon/engine/native-engine.ts";
 import { scanRepository } from "../../daemon/repository/index.ts";
+import { readSettings } from "../../daemon/server/settings.ts";
 import { LongsightService } from "../../daemon/sessions/service.ts";
 import { makeQuestions, type Question } from "../../daemon/eval/definition-questions.ts";
 import { drawFiles, type HeldOut, namesElsewhere } from "../../daemon/eval/held-out.ts";
@@ -42,16 +43,19 @@ export interface Wanted {
 /** One question, what was expected, and what came: for people who want to see the misses. */
 export type Trace = (line: string) => void;
 
-/** @param root the checkout; its dist/ and node_modules/ are used */
+/** @param root the checkout; its dist/ and node_modules/ are used. The environment says of the engine what it says to the daemon. */
 export function startService(root: string, model: string): LongsightService {
+  const { device, threads, kv, weights } = readSettings(process.env, root);
   return new LongsightService({
     modelsDir: path.join(root, "models"),
     defaultModel: model,
     cacheDir: null,
     logFile: "",
     version: "eval",
-    device: "auto",
-    threads: 0,
+    device,
+    threads,
+    kv,
+    weights,
     log: { info: () => undefined, error: (text) => process.stderr.write(`${text}\n`) },
     startEngine: () =>
       startNativeEngine({ workerPath: path.join(root, "dist", "native-worker.js"), onLog: () => undefined }),
