@@ -18,6 +18,7 @@ const entries = [
   { out: "dist/eval.js", source: "daemon/eval/main.ts" },
   { out: "dist/search.js", source: "daemon/search/main.ts" },
   { out: "dist/eval-bundled.js", source: "test/eval/main.ts" },
+  { out: "dist/eval-selection.js", source: "test/eval/selection.ts" },
 ];
 
 // Bundled CommonJS packages (vscode-jsonrpc) call require(), which an ES module does not have.

@@ -15,7 +15,9 @@ export function printable(path: string): string {
 export function renderCitations(record: AskRecord): string {
   const lines = new Set(
     record.citations.map(({ path, line, verified, stale }) => {
-      const mark = verified ? "  (checked)" : "  (unverified: the quoted text was not found there)";
+      const mark = verified
+        ? "  (checked)"
+        : "  (unverified: the quoted text, or the name asked for, was not found there)";
       return `  ${printable(path)}:${line.toString()}${mark}${stale ? "  (the file has changed since it was read)" : ""}`;
     }),
   );

@@ -12,17 +12,23 @@ const questionWords = new Set(
 
 const marked = /[`"'\u201C\u2018]([A-Za-z_$][\w$.:-]*)(?:\(\))?[`"'\u201D\u2019]/g;
 const identifier = /[A-Za-z_$][\w$]*/g;
+/** "where is Linter defined?": a name, however it is spelled; not "the parser". */
+const defined =
+  /\b(?:is|are|function|class|method|constant|variable|type|interface|module)\s+([A-Za-z_$][\w$]*)\s+(?:defined|declared|implemented)\b/gi;
 const codeLike = /[a-z][A-Z]|[A-Za-z]\d|[_$]|^[A-Z][A-Z0-9]+$/;
 
 /**
  * The names that a question spells as code: those in quotes or backticks; else those with inner capitals, digits or
- * underscores. A question without any may still ask for a name; see askedNames.
+ * underscores, and what the question asks the definition of. One without any may still ask for a name; see askedNames.
  */
 export function codeNames(question: string): string[] {
   const quoted = Array.from(question.matchAll(marked), (match) => match[1] ?? "").map(lastPart);
-  const words = quoted.length > 0 ? quoted : Array.from(question.matchAll(identifier), (match) => match[0]);
-  const names = quoted.length > 0 ? words : words.filter((word) => codeLike.test(word));
-  return names.filter((name) => name.length > 2);
+  if (quoted.length > 0) return quoted.filter((name) => name.length > 2);
+  const asked = new Set(Array.from(question.matchAll(defined), (match) => match[1] ?? ""));
+  const words = Array.from(question.matchAll(identifier), (match) => match[0]);
+  return words.filter(
+    (word) => word.length > 2 && (codeLike.test(word) || (asked.has(word) && !questionWords.has(word.toLowerCase()))),
+  );
 }
 
 /** The names that a question asks for: those spelled as code, else the words that are no usual part of a question. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { askedNames, holdsName } from "./asked-names.ts";
+import { askedNames, codeNames, holdsName } from "./asked-names.ts";
 import { locateQuote } from "./locate-quote.ts";
 import { toPlainText } from "./plain-text.ts";
 
@@ -69,6 +69,17 @@ test.each([
   ["what is this file for?", []],
 ])("names in %j", (question, names) => {
   expect(askedNames(question)).toEqual(names);
+});
+
+test.each([
+  ["where is Linter defined?", ["Linter"]],
+  ["where is the function open declared, and what is it for?", ["open"]],
+  ["where is the parser defined?", []],
+  ["where is it implemented?", []],
+  ["how does the Linter report errors?", []],
+  ["how does `Linter` differ from SourceCode?", ["Linter"]],
+])("names spelled as code, or asked the definition of, in %j", (question, names) => {
+  expect(codeNames(question)).toEqual(names);
 });
 
 test("a name is a whole word", () => {

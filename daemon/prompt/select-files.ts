@@ -1,5 +1,5 @@
 import { Failure, throwIfCancelled } from "../failure/failure.ts";
-import { fileClasses, type LeftOut, type RepositoryScan, type ScannedFile } from "../repository/index.ts";
+import { fileClasses, fileWorths, type LeftOut, type RepositoryScan, type ScannedFile } from "../repository/index.ts";
 import { anchorLimits } from "./file-marks.ts";
 import { measureFiles, type MeasuredFile } from "./measure-files.ts";
 import type { PackOptions } from "./pack.ts";
@@ -26,15 +26,19 @@ const editShare = 0.02;
 
 /**
  * Which files go into the budget: by class (what explains the repository, source, documents, configuration, tests, data), and
- * in each class the small ones first, so that most files are whole and in; before all of them what a person wants in. A file that does not fit is left out, and smaller
- * ones behind it still get their chance. What was in the last pack comes before what was not, so that the prefix holds.
+ * in each class by what they give for their room (`fileWorths`), where that is nothing the small ones first; before all of
+ * them what a person wants in. A file that does not fit is left out, and smaller ones behind it still get their chance. What
+ * was in the last pack comes before what was not, so that the prefix holds.
  */
 export async function selectFiles(scan: RepositoryScan, model: PromptModel, options: PackOptions): Promise<Selection> {
   const { budgetTokens, signal, onProgress, overlays } = options;
   const cache = options.cache ?? (await TokenCache.open({ directory: null }));
   const limits = anchorLimits(model);
   const held = new Set(options.previous?.files.map((file) => file.path));
-  const queue = [...scan.files].sort((a, b) => compareWanted(a, b) || compareHeld(a, b, held) || compareWorth(a, b));
+  const worths = fileWorths(scan);
+  const queue = [...scan.files].sort(
+    (a, b) => compareWanted(a, b) || compareHeld(a, b, held) || compareWorth(a, b, worths),
+  );
   const totalBytes = queue.reduce((sum, file) => sum + file.sizeBytes, 0);
   const choice = new Choice(budgetTokens, model.pieces.before.length, limits.maxFiles);
   let processedBytes = 0;
@@ -130,9 +134,10 @@ function compareHeld(a: ScannedFile, b: ScannedFile, held: ReadonlySet<string>):
   return Number(held.has(b.path)) - Number(held.has(a.path));
 }
 
-function compareWorth(a: ScannedFile, b: ScannedFile): number {
+function compareWorth(a: ScannedFile, b: ScannedFile, worths: ReadonlyMap<string, number>): number {
   return (
     fileClasses.indexOf(a.fileClass) - fileClasses.indexOf(b.fileClass) ||
+    (worths.get(b.path) ?? 0) - (worths.get(a.path) ?? 0) ||
     a.sizeBytes - b.sizeBytes ||
     (a.path < b.path ? -1 : 1)
   );

@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 import { hasUtf16Mark, looksBinary } from "./binary.ts";
 import { generatedByContent } from "./generated.ts";
+import { namesIn } from "./names.ts";
 import type { FileVerdict } from "./scan-types.ts";
 import { findSecret } from "./secret-content.ts";
 
@@ -23,6 +24,7 @@ export function judgeContent(bytes: Buffer, objectId: string | undefined, brough
   return {
     kind: "text",
     hash: contentHash(bytes),
+    names: namesIn(text),
     gitObjectIds: objectId === undefined ? [] : gitObjectIds(bytes, objectId),
   };
 }

@@ -13,3 +13,4 @@ export {
   type ScanOptions,
 } from "./scan-types.ts";
 export { scanRepository } from "./scan.ts";
+export { fileWorths } from "./worth.ts";

@@ -2,6 +2,7 @@ import type { ChosenFiles } from "./file-choice.ts";
 import type { FileClass } from "./file-class.ts";
 import type { GitHistory } from "./git-history.ts";
 import type { LeftOut } from "./left-out.ts";
+import type { FileNames } from "./names.ts";
 
 /** One text file of the repository, as it was when it was read. */
 export interface ScannedFile {
@@ -92,6 +93,7 @@ export type FileVerdict =
   | {
       readonly kind: "text";
       readonly hash: string;
+      readonly names: FileNames;
       /** What git would call this content; the index has one of these when the file is as it was committed. */
       readonly gitObjectIds: readonly string[];
     }

@@ -43,7 +43,7 @@ function placeView(citations: readonly Citation[], index: number, open: (citatio
     link,
     verified
       ? badge("checked", "good", "The quoted text stands on that line of the file as it is now.")
-      : badge("not verified", "doubt", "The quoted text was not found on that line."),
+      : badge("not verified", "doubt", "The quoted text, or the name asked for, was not found there."),
     stale ? badge("changed", "doubt", "The file changed after it was read.") : null,
   );
 }
