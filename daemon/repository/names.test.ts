@@ -15,8 +15,8 @@ test.each([
   ],
   [
     "its constants and exports",
-    "export const limit = inner;\n  const own = 1;\nexports.parseAll = parse;\n",
-    "limit parseAll",
+    "export const mostRows = inner;\nconst output = 1;\n  const ownName = 1;\nexports.parseAll = parse;\n",
+    "mostRows parseAll",
   ],
   [
     "TypeScript",

@@ -29,8 +29,8 @@ const definitions: readonly RegExp[] = [
     String.raw`^[ \t]*${modifiers}(?:class|struct|enum(?:[ \t]+class)?|union|interface|trait|protocol|record|type|typedef|namespace|module|function(?:[ \t]*\*)?|def|fn|fun|func(?:[ \t]*\([^)\n]*\))?|sub|proc|macro|#[ \t]*define)[ \t]+${name}`,
     "gm",
   ),
-  // Indented, they are a function's own.
-  new RegExp(String.raw`^${modifiers}(?:const|let|var|val)[ \t]+${name}`, "gm"),
+  // Indented, they are a function's own; of lower case alone, a script's, and a word like any other.
+  new RegExp(String.raw`^${modifiers}(?:const|let|var|val)[ \t]+(?=[a-z]*[A-Z0-9_$])${name}`, "gm"),
   new RegExp(String.raw`\b(?:exports|prototype)\.${name}[ \t]*=`, "g"),
   // A method with its body, or a function at the start of a line, whose body may begin in the next.
   new RegExp(String.raw`^[ \t]+(?:[@\w:<>,*&~\[\]?]+[ \t]+){0,4}[*&]?${name}[ \t]*\([^;\n]*\{[ \t]*$`, "gm"),
