@@ -1,6 +1,7 @@
 /// <reference lib="dom" />
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { setTimeout } from "node:timers/promises";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AskPage, reusedTokens } from "./ask-page.ts";
@@ -165,10 +166,25 @@ describe("a person", { timeout: 180_000 }, () => {
   });
 
   it("has the repository summarized, stops, and goes on from there", async () => {
-    await bench.command("Longsight: Summarize the Repository");
-    await expect.poll(() => bench.paneText("Summaries")).toMatch(/Summarizing: [1-9]\d* of \d+ files/);
-    await bench.picture("summarizing");
-    await bench.command("Longsight: Stop Summarizing");
+    // Held still but for short turns, so that this is seen on any machine before all is done.
+    const engine = server.engine();
+    engine.pause();
+    try {
+      await bench.command("Longsight: Summarize the Repository");
+      let turnMs = 10;
+      const afterTurn = async (): Promise<string> => {
+        engine.resume();
+        await setTimeout((turnMs *= 1.5));
+        engine.pause();
+        await setTimeout(500); // the view is drawn four times a second
+        return bench.paneText("Summaries");
+      };
+      await expect.poll(afterTurn, { timeout: 120_000 }).toMatch(/Summarizing: [1-9]\d* of \d+ files/);
+      await bench.picture("summarizing");
+      await bench.command("Longsight: Stop Summarizing");
+    } finally {
+      engine.resume();
+    }
     await expect.poll(() => bench.paneText("Summaries")).toContain("Stopped; what was made is kept");
     await bench.picture("summaries-stopped");
   });

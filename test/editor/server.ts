@@ -1,6 +1,6 @@
 /** The real editor's server on a port of its own, with a clean profile and daemon folders that nobody else uses. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -14,6 +14,8 @@ export interface EditorServer {
   readonly env: Readonly<Record<string, string>>;
   /** What the command-line client of the same version says of that daemon. */
   daemonStatus(): StatusResult;
+  /** The engine's process, to hold still while a test looks at what is under way, however fast the machine. */
+  engine(): { pause(): void; resume(): void };
   stop(): Promise<void>;
 }
 
@@ -65,11 +67,20 @@ export async function startServer({ vsix, trust, settings, machine, env }: Serve
   if (trust !== true) args.push("--disable-workspace-trust");
   const child = spawn(node, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
   await listening(child);
+  const daemonStatus = (): StatusResult => JSON.parse(runProgram(["status", "--json"], daemonEnv)) as StatusResult;
   return {
     port,
     folder,
     env: daemonEnv,
-    daemonStatus: () => JSON.parse(runProgram(["status", "--json"], daemonEnv)) as StatusResult,
+    daemonStatus,
+    engine: () => {
+      const { pid } = daemonStatus();
+      const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").map(Number);
+      const signal = (name: NodeJS.Signals): void => {
+        for (const child of children) process.kill(child, name);
+      };
+      return { pause: () => signal("SIGSTOP"), resume: () => signal("SIGCONT") };
+    },
     stop: async () => {
       const ended = new Promise((resolve) => child.once("exit", resolve));
       child.kill();

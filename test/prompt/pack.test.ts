@@ -174,6 +174,21 @@ test("a short budget keeps the overview, then source, and says what each file le
   for (const entry of pack.leftOut) expect(entry.detail).toMatch(/\d+ tokens; \d+ were free/);
 });
 
+test("of the source, what the documents mention goes in before what is small", async () => {
+  const model = await loadPromptModel(tinyModelFolder());
+  const folder = temporaryFolder({
+    "docs/guide.md": "openStore opens.\n",
+    "src/core.ts": "export function openStore(): void {}\n",
+    "src/small.ts": "export const a = 1;\n",
+  });
+  const scan = await scanRepository(folder);
+  const whole = await packRepository(scan, model, { budgetTokens: 5000 });
+  const core = whole.files.find((file) => file.path === "src/core.ts");
+  const budgetTokens = model.pieces.before.length + (core?.tokenCount ?? 0) + 4;
+  const pack = await packRepository(scan, model, { budgetTokens });
+  expect(pack.files.map((file) => file.path)).toEqual(["src/core.ts"]);
+});
+
 test("in a repository over the budget an edit pushes nothing out, and keeps the prefix before the edited file", async () => {
   const model = await loadPromptModel(tinyModelFolder());
   const sources = Object.fromEntries(
