@@ -5,6 +5,7 @@
 
 #include <cuda_bf16.h>
 
+#include "attention_pipeline.cuh"
 #include "hopper.cuh"
 #include "index/host_device.h"
 #include "probe_plan.h"
@@ -30,9 +31,6 @@ struct ProbeArguments {
 
 // Shared memory of a CTA, in bytes from a 1,024-byte boundary: queries, tiles of keys, barriers.
 inline constexpr int kProbeStages = 6;
-// Tiles that are under way. Less than all stages, so that the thread that asks for them seldom
-// waits for the other heads.
-inline constexpr int kProbeAhead = 4;
 template <int kHeadSize>
 struct ProbeShared {
   static constexpr int kRows = 64;  // of queries, and keys of a tile
@@ -43,10 +41,16 @@ struct ProbeShared {
   static constexpr int kBytes = kBarriersAt + 256 + 1024;
 };
 
-inline constexpr int kProbeThreads = 128 * kProbeHeads;
+// A warpgroup to each head, and one of which a thread loads.
+inline constexpr int kProbeThreads = 128 * kProbeHeads + 128;
+inline constexpr int kProbeLoadRegisters = 24, kProbeRegisters = 112;
+// What a CTA starts with, 96 to a thread, is all that its warps can take.
+static_assert(128 * (kProbeLoadRegisters + kProbeHeads * kProbeRegisters) <= 96 * kProbeThreads);
 
 // What a warpgroup does with the scores of 64 keys: the first pass.
 struct ProbeSumRows {
+  // Two groups of scores would not leave enough registers.
+  static constexpr bool kTwoGroups = false;
   // Of this thread's 16 query rows over its own keys.
   float top[16], sum[16];
 
@@ -109,6 +113,8 @@ struct ProbeSumRows {
 
 // The second pass: shares of attention, summed along both kinds of lines.
 struct ProbeSumLines {
+  // Scores of the next keys are computed while these are summed.
+  static constexpr bool kTwoGroups = true;
   float lse2[16];
   // Bands that later keys may still add to: [i] is the group's first one - 1 + i.
   float open[5] = {};
@@ -238,20 +244,9 @@ __global__ void __launch_bounds__(kProbeThreads, 1)
   }
   __syncthreads();
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  // One thread asks for the tiles, between its own work.
-  const auto load = [&](int32_t i) {
-    if (i >= p.plan.groups) return;
-    const int stage = i % kProbeStages;
-    BarrierWait(empty(stage), (i / kProbeStages & 1) ^ 1);
-    BarrierArriveExpect(full(stage), kTile);
-    for (int panel = 0; panel < kPanels; ++panel) {
-      for (int w = 0; w < kProbeWarps; ++w) {
-        CopyBox(tiles + stage * kTile + (panel * S::kRows + w * kProbeGroup) * 128, &p.k_map,
-                full(stage), panel * 64, RunBegin(p.plan, slice, w) + i * kProbeGroup, kv_head);
-      }
-    }
-  };
-  if (threadIdx.x == 0) {
+  if (warp >= 4 * kProbeHeads) {
+    GiveRegisters<kProbeLoadRegisters>();
+    if (warp > 4 * kProbeHeads || lane != 0) return;
     BarrierArriveExpect(q_full, heads * kTile);
     for (int h = 0; h < heads; ++h) {
       for (int panel = 0; panel < kPanels; ++panel) {
@@ -259,38 +254,87 @@ __global__ void __launch_bounds__(kProbeThreads, 1)
                 first_head + h);
       }
     }
-    for (int32_t i = 0; i < kProbeAhead; ++i) load(i);
+    for (int32_t i = 0; i < p.plan.groups; ++i) {
+      const int stage = i % kProbeStages;
+      BarrierWait(empty(stage), (i / kProbeStages & 1) ^ 1);
+      BarrierArriveExpect(full(stage), kTile);
+      for (int panel = 0; panel < kPanels; ++panel) {
+        for (int w = 0; w < kProbeWarps; ++w) {
+          CopyBox(tiles + stage * kTile + (panel * S::kRows + w * kProbeGroup) * 128, &p.k_map,
+                  full(stage), panel * 64, RunBegin(p.plan, slice, w) + i * kProbeGroup, kv_head);
+        }
+      }
+    }
+    return;
   }
-  __syncwarp();
+  TakeRegisters<kProbeRegisters>();
   const int of_part = warp / 4, quarter = warp % 4;
   if (of_part >= heads) return;
   const int32_t head = first_head + of_part;
   const int32_t first_row = p.tokens - p.rows;
-  int32_t key = RunBegin(p.plan, slice, quarter);
+  const int32_t first_key = RunBegin(p.plan, slice, quarter);
   Pass pass(p, head, lane);
-  BarrierWait(q_full, 0);
-  for (int32_t i = 0; i < p.plan.groups; ++i, key += kProbeGroup) {
-    const int stage = i % kProbeStages;
-    if (threadIdx.x == 0) load(i + kProbeAhead);
-    __syncwarp();
-    BarrierWait(full(stage), i / kProbeStages & 1);
-    float scores[32];
-    const uint32_t k = tiles + stage * kTile, q = base + of_part * kTile;
+  const uint64_t q = OperandAt(base + of_part * kTile, 16);
+  // Starts the scores of the warpgroup's next 64 keys.
+  RingPlace<kProbeStages> next, oldest;
+  const auto start = [&](float (&scores)[32]) {
+    BarrierWait(full(next.slot()), next.parity());
+    const uint64_t k = OperandAt(tiles + next.slot() * kTile, 16);
     Pin(scores);
     WgmmaFence();
 #pragma unroll
     for (int step = 0; step < kHeadSize / 16; ++step) {
-      const uint32_t at = step / 4 * S::kRows * 128 + step % 4 * 32;
-      Wgmma<64>::Shared(scores, OperandAt(k + at, 16), OperandAt(q + at, 16), step > 0);
+      // Of 16 bytes, as the operands' addresses.
+      const uint32_t at = (step / 4 * S::kRows * 128 + step % 4 * 32) / 16;
+      Wgmma<64>::Shared(scores, k + at, q + at, step > 0);
     }
     WgmmaCommit();
-    WgmmaWait<0>();
+    next.Advance();
+  };
+  int32_t done = 0;
+  // Takes the oldest scores that were started, once they are there.
+  const auto take = [&](float (&scores)[32]) {
     Pin(scores);
     __syncwarp();
-    if (lane == 0) BarrierArrive(empty(stage));
+    if (lane == 0) BarrierArrive(empty(oldest.slot()));
+    oldest.Advance();
+    const int32_t key = first_key + done * kProbeGroup;
     MaskProbe(p, key, first_row, scores);
     pass.Take(p, scores, key, head);
+    ++done;
+  };
+  BarrierWait(q_full, 0);
+  const int32_t groups = p.plan.groups;
+  if constexpr (!Pass::kTwoGroups) {
+    float scores[32];
+    while (done < groups) {
+      start(scores);
+      WgmmaWait<0>();
+      take(scores);
+    }
+  } else {
+    float even[32], odd[32];
+    start(even);
+    while (done + 2 < groups) {
+      start(odd);
+      WgmmaWait<1>();
+      take(even);
+      start(even);
+      WgmmaWait<1>();
+      take(odd);
+    }
+    if (done + 1 < groups) {
+      start(odd);
+      WgmmaWait<1>();
+      take(even);
+      WgmmaWait<0>();
+      take(odd);
+    } else {
+      WgmmaWait<0>();
+      take(even);
+    }
   }
+  const int32_t key = first_key + done * kProbeGroup;
   pass.Finish(p, slice * kProbeWarps + quarter, head, key);
 #endif
 }
