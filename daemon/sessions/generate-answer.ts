@@ -1,6 +1,7 @@
 /** One turn of the engine: a question on a prefix, in its place in the queue. */
 import type { Generated, KvState, Sampling } from "../engine/engine.ts";
 import type { LoadedEngine } from "./engine-pool.ts";
+import { phaseRecord } from "./phase-record.ts";
 import { chunkTokens } from "./prefill.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Report } from "./shared-task.ts";
@@ -24,16 +25,10 @@ export async function generateAnswer(options: GenerateOptions): Promise<Generate
   const { loaded, scheduler, prefix, question, maxTokens, sampling, evidenceEnds, signal, report, onToken } = options;
   const startedAt = performance.now();
   const tell = (phase: "queued" | "answering", queuePosition?: number): void => {
-    report({
-      phase,
-      totalTokens: prefix.tokenCount,
-      cachedTokens: prefix.tokenCount,
-      processedTokens: prefix.tokenCount,
-      elapsedMs: performance.now() - startedAt,
-      tokensPerSecond: 0,
-      etaMs: null,
-      ...(queuePosition === undefined ? {} : { queuePosition }),
-    });
+    const { tokenCount } = prefix;
+    const tokens = { totalTokens: tokenCount, cachedTokens: tokenCount, processedTokens: tokenCount };
+    const position = queuePosition === undefined ? {} : { queuePosition };
+    report(phaseRecord(phase, { ...tokens, ...position, elapsedMs: performance.now() - startedAt }));
   };
   const onPosition = (jobsBefore: number): void => {
     tell("queued", jobsBefore);

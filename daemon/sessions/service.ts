@@ -29,6 +29,7 @@ import { listFiles, listLeftOut, summarizeContext } from "./context-summary.ts";
 import { Conversations } from "./conversations.ts";
 import { EnginePool, type LoadedEngine } from "./engine-pool.ts";
 import { checkModelFolder, listModels, supportedArchitectures, weightsIdentity } from "./model-folders.ts";
+import { phaseRecord } from "./phase-record.ts";
 import { toRecord } from "./prefill-report.ts";
 import { resolvePrefill } from "./prefill-settings.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -303,7 +304,7 @@ export class LongsightService {
     const modelDir = await this.#modelDir(target);
     const startedAt = performance.now();
     if (!this.#pool.current(modelDir)) {
-      context.report({ phase: "loading", ...nothingYet, elapsedMs: performance.now() - startedAt });
+      context.report(phaseRecord("loading", { elapsedMs: performance.now() - startedAt }));
     }
     await this.#promptModel(modelDir);
     const loaded = await abortable(this.#pool.get(modelDir), context.signal);
@@ -347,8 +348,6 @@ export class LongsightService {
     return model;
   }
 }
-
-const nothingYet = { totalTokens: 0, cachedTokens: 0, processedTokens: 0, tokensPerSecond: 0, etaMs: null } as const;
 
 async function findFolder(folder: string): Promise<string> {
   const root = await realpath(folder).catch(() => null);

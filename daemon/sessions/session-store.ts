@@ -1,4 +1,5 @@
 /** The sessions that the daemon holds, and which of them gives its memory first. */
+import { abortable } from "./abortable.ts";
 import { Session, type SessionOptions } from "./session.ts";
 
 /** Sessions without KV still hold their tokens and file lists; beyond this many the one longest unused is dropped. */
@@ -13,13 +14,18 @@ export interface Engines {
 }
 
 /** What tells sessions apart, and what a new one needs. */
-export type SessionKey = Omit<SessionOptions, "freeSomething" | "freeableBytes">;
+export type SessionKey = Omit<
+  SessionOptions,
+  "freeSomething" | "freeableBytes" | "comingBytes" | "nextIdle" | "onIdle"
+>;
 
 export class SessionStore {
   readonly #sessions = new Map<string, Session>();
   readonly #engines: Engines;
   readonly #hostKvBytes: number;
   readonly #log: (text: string) => void;
+  /** Who waits for a session to come out of use. */
+  readonly #waiting: (() => void)[] = [];
 
   /**
    * @param hostKvBytes how much KV may lie in the machine's memory for want of room on the device
@@ -40,6 +46,11 @@ export class SessionStore {
       ...options,
       freeableBytes: () => this.#freeableBytes(session),
       freeSomething: () => this.freeOne(session),
+      comingBytes: () => this.#comingBytes(session),
+      nextIdle: (signal) => this.#nextIdle(signal),
+      onIdle: () => {
+        for (const wake of this.#waiting.splice(0)) wake();
+      },
     });
     this.#sessions.set(key, session);
     this.#dropOldest();
@@ -87,6 +98,17 @@ export class SessionStore {
   #freeableBytes(except: Session): number {
     const held = this.#idle(except).reduce((sum, session) => sum + session.heldBytes, 0);
     return held + this.#engines.unusedBytes(this.#modelsInUse(except));
+  }
+
+  /** Held by sessions that are in use, and do not themselves wait for memory. */
+  #comingBytes(except: Session): number {
+    return this.all()
+      .filter((session) => session !== except && session.isInUse && !session.waitsForRoom)
+      .reduce((sum, session) => sum + session.heldBytes, 0);
+  }
+
+  #nextIdle(signal: AbortSignal): Promise<void> {
+    return abortable(new Promise((resolve) => this.#waiting.push(resolve)), signal);
   }
 
   #idle(except: Session): Session[] {

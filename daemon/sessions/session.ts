@@ -13,6 +13,7 @@ import { changesSince, listChanges, type PackBasis } from "./context-changes.ts"
 import type { LoadedEngine } from "./engine-pool.ts";
 import type { HeldPrefix } from "./held-prefix.ts";
 import { ensureRoom, isBelow } from "./memory-plan.ts";
+import { phaseRecord } from "./phase-record.ts";
 import { chunkTokens, prefill, reusableTokens } from "./prefill.ts";
 import type { ResolvedPrefill } from "./prefill-settings.ts";
 import type { RepositoryView } from "./repository-view.ts";
@@ -39,6 +40,12 @@ export interface SessionOptions {
   readonly freeableBytes: () => number;
   /** Frees memory that other sessions hold for nobody at the moment; false when there is nothing left to free. */
   readonly freeSomething: () => Promise<boolean>;
+  /** What `freeSomething` will be able to free when the requests that run now are done, or less. */
+  readonly comingBytes: () => number;
+  /** Resolves when a session may have come out of use; rejects with `cancelled`. */
+  readonly nextIdle: (signal: AbortSignal) => Promise<void>;
+  /** Called when this session may have come out of use. */
+  readonly onIdle: () => void;
 }
 
 /** What a prefill did for the request that waited for it. */
@@ -70,6 +77,7 @@ export class Session {
   /** The KV is on its way to the machine's memory. */
   #move: Promise<string | null> | null = null;
   #users = 0;
+  #waitsForRoom = false;
   #lastUsedAt = Date.now();
 
   constructor(options: SessionOptions) {
@@ -82,6 +90,11 @@ export class Session {
 
   get isInUse(): boolean {
     return this.#users > 0 || this.#prefill !== null || this.#move !== null;
+  }
+
+  /** For memory that others use: it will not give any before it gets some. */
+  get waitsForRoom(): boolean {
+    return this.#waitsForRoom;
   }
 
   get modelDir(): string {
@@ -129,6 +142,7 @@ export class Session {
     } finally {
       this.#users -= 1;
       this.#lastUsedAt = Date.now();
+      this.#options.onIdle();
     }
   }
 
@@ -212,6 +226,7 @@ export class Session {
       return await this.#move;
     } finally {
       this.#move = null;
+      this.#options.onIdle();
     }
   }
 
@@ -227,16 +242,7 @@ export class Session {
     throwIfCancelled(signal);
     const startedAt = performance.now();
     const tell = (phase: "scanning" | "packing", tokens: number): void => {
-      const elapsedMs = performance.now() - startedAt;
-      report({
-        phase,
-        totalTokens: 0,
-        cachedTokens: 0,
-        processedTokens: tokens,
-        elapsedMs,
-        tokensPerSecond: 0,
-        etaMs: null,
-      });
+      report(phaseRecord(phase, { processedTokens: tokens, elapsedMs: performance.now() - startedAt }));
     };
     tell("scanning", 0);
     const { choice, overlays } = view;
@@ -270,6 +276,7 @@ export class Session {
     this.#prefill = { identity: basis.pack.identity, task };
     void task.over().then(() => {
       this.#prefill = null;
+      this.#options.onIdle();
     });
   }
 
@@ -293,16 +300,19 @@ export class Session {
       if (reused === 0) await this.release(); // its memory is needed for the new one
       const held = this.#held;
       const tried = failed;
-      const ways = async (heldTokens: number): Promise<readonly MemoryPlan[]> => {
+      const allWays = async (heldTokens: number): Promise<readonly MemoryPlan[]> => {
         const there = held && heldTokens > 0 ? { tokens: heldTokens, kv: held.kv.type } : undefined;
         // What is stowed needs its place on the device again, beside what is planned.
         const back = there && held?.isStowed ? held.sizeBytes : 0;
         const planned = await loaded.engine.plan(plannedTokens, chunkTokens, there);
-        const all = planned.map((way) => ({
+        return planned.map((way) => ({
           ...way,
           kvBytes: way.kvBytes + back,
           requiredBytes: way.requiredBytes + back,
         }));
+      };
+      const ways = async (heldTokens: number): Promise<readonly MemoryPlan[]> => {
+        const all = await allWays(heldTokens);
         if (!tried) return all;
         const { way: least, failure } = tried;
         const left = all.filter((way) => isBelow(way, least));
@@ -315,8 +325,13 @@ export class Session {
         way = await ensureRoom({ contextTokens: plannedTokens, plan, freeableBytes, freeSomething });
         if (held?.isStowed) await this.#restore(held, report);
       } catch (thrown) {
+        if (toFailure(thrown).code !== "not-enough-memory") throw thrown;
+        if (await this.#awaitRoom(await allWays(reused), tokens.length, signal, report)) {
+          failed = null;
+          continue;
+        }
         // What is held keeps its type. Where it cannot be gone on from, all of it may still fit in a lesser one.
-        if (toFailure(thrown).code !== "not-enough-memory" || !held) throw thrown;
+        if (!held) throw thrown;
         const anew = await ways(0);
         if (!anew.some((way) => way.requiredBytes <= way.availableBytes + this.heldBytes)) throw thrown;
         await this.release();
@@ -342,17 +357,33 @@ export class Session {
     }
   }
 
+  /**
+   * Waits for a request on another repository to end, when the memory that it uses would make room for one of the plans; false at
+   * once when it would not.
+   */
+  async #awaitRoom(
+    plans: readonly MemoryPlan[],
+    totalTokens: number,
+    signal: AbortSignal,
+    report: Report,
+  ): Promise<boolean> {
+    const { comingBytes, freeableBytes, nextIdle } = this.#options;
+    const coming = comingBytes();
+    const mostBytes = coming + freeableBytes();
+    if (coming === 0 || !plans.some((plan) => plan.requiredBytes <= plan.availableBytes + mostBytes)) return false;
+    report(phaseRecord("queued", { totalTokens, queuePosition: 1 }));
+    this.#waitsForRoom = true;
+    try {
+      await nextIdle(signal);
+    } finally {
+      this.#waitsForRoom = false;
+    }
+    return true;
+  }
+
   async #restore(held: HeldPrefix, report: Report): Promise<void> {
     const { tokenCount } = held.kv;
-    report({
-      phase: "loading",
-      totalTokens: tokenCount,
-      cachedTokens: tokenCount,
-      processedTokens: 0,
-      elapsedMs: 0,
-      tokensPerSecond: 0,
-      etaMs: null,
-    });
+    report(phaseRecord("loading", { totalTokens: tokenCount, cachedTokens: tokenCount }));
     await held.restore();
   }
 }

@@ -86,6 +86,24 @@ describe("KV on a full device", () => {
     expect(again.timings.cachedTokens).toBe(0);
   });
 
+  it("is waited for while an answer reads it, and does not come in the way of what has no room in any case", async () => {
+    const client = await asking.start({ ...script, tokenMs: 40 }, { hostKvBytes: 100_000_000 });
+    const [first, second] = [repository("first"), repository("second")];
+    await client.request("longsight/ask", first);
+    const answering = client.start("longsight/ask", first);
+    await expect.poll(async () => (await client.request("longsight/status")).result?.["runningRequests"]).toBe(1);
+    const waiting = client.start("longsight/ask", second);
+    const larger = { ...question, repository: writeRepository(path.join(asking.dir, "larger"), 40, 1000) };
+    const refused = await client.request("longsight/ask", larger);
+    expect(refused.error).toMatchObject({ data: { code: "not-enough-memory" } });
+    for (const id of [answering, waiting]) expect(recordOf(await client.response(id)).answer).toBe("an answer");
+    expect(await sessions(client)).toEqual([
+      ["first", true, true],
+      ["second", true, false],
+      ["larger", false, false],
+    ]);
+  });
+
   it("is there for who asks while it is on its way", async () => {
     const client = await asking.start({ ...script, stepMs: 50 }, { hostKvBytes: 100_000_000 });
     const [first, second] = [repository("first"), repository("second")];

@@ -93,10 +93,16 @@ describe("a person", { timeout: 180_000 }, () => {
   it("stops the reading, and asks again", async () => {
     await bench.command("Longsight: Free the Memory of Read Repositories");
     await expect.poll(() => ask.frame.locator(".context").innerText()).toContain("Not read yet");
+    const engine = server.engine();
     await ask.send("what does listenOnce do?");
     const turn = ask.frame.locator(".turn").last();
     await turn.getByText(/Reading: /).waitFor();
-    await ask.frame.getByRole("button", { name: "Stop" }).click();
+    engine.pause();
+    try {
+      await ask.frame.getByRole("button", { name: "Stop" }).click();
+    } finally {
+      engine.resume();
+    }
     await turn.getByText("Stopped.").waitFor();
     await bench.picture("stopped");
     await expect.poll(() => server.daemonStatus().runningRequests).toBe(0);
