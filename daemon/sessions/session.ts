@@ -320,13 +320,17 @@ export class Session {
         return left;
       };
       let way: MemoryPlan;
+      let isPlanned = false;
       try {
         const plan = (): Promise<readonly MemoryPlan[]> => ways(reused);
         way = await ensureRoom({ contextTokens: plannedTokens, plan, freeableBytes, freeSomething });
+        isPlanned = true;
         if (held?.isStowed) await this.#restore(held, report);
       } catch (thrown) {
         if (toFailure(thrown).code !== "not-enough-memory") throw thrown;
-        if (await this.#awaitRoom(await allWays(reused), tokens.length, signal, report)) {
+        const room = await this.#awaitRoom(await allWays(reused), tokens.length, signal, report);
+        // What was there by the plan, and was not when it was taken, is not tried again before something has changed.
+        if (room === "after waiting" || (room === "now" && !isPlanned && !tried)) {
           failed = null;
           continue;
         }
@@ -358,19 +362,20 @@ export class Session {
   }
 
   /**
-   * Waits for a request on another repository to end, when the memory that it uses would make room for one of the plans; false at
-   * once when it would not.
+   * Waits for a request on another repository to end, when the memory that it uses would make room for one of the plans. Resolves
+   * at once when it would not, and when a request has just ended and there is room.
    */
   async #awaitRoom(
     plans: readonly MemoryPlan[],
     totalTokens: number,
     signal: AbortSignal,
     report: Report,
-  ): Promise<boolean> {
+  ): Promise<"after waiting" | "now" | "never"> {
     const { comingBytes, freeableBytes, nextIdle } = this.#options;
     const coming = comingBytes();
     const mostBytes = coming + freeableBytes();
-    if (coming === 0 || !plans.some((plan) => plan.requiredBytes <= plan.availableBytes + mostBytes)) return false;
+    if (!plans.some((plan) => plan.requiredBytes <= plan.availableBytes + mostBytes)) return "never";
+    if (coming === 0) return "now";
     report(phaseRecord("queued", { totalTokens, queuePosition: 1 }));
     this.#waitsForRoom = true;
     try {
@@ -378,7 +383,7 @@ export class Session {
     } finally {
       this.#waitsForRoom = false;
     }
-    return true;
+    return "after waiting";
   }
 
   async #restore(held: HeldPrefix, report: Report): Promise<void> {
