@@ -5,14 +5,25 @@
 import type { MemoryPlan } from "../engine/engine.ts";
 import { Failure } from "../failure/failure.ts";
 
+/** The memory that all sessions share, as one of them sees it. */
+export interface SharedMemory {
+  /** What `freeSomething` would free in the end, or less. */
+  freeableBytes(): number;
+  /** Frees memory that other sessions hold for nobody at the moment; false when there is nothing left to free. */
+  freeSomething(): Promise<boolean>;
+  /** What `freeSomething` will be able to free when the requests that run now are done, or less. */
+  comingBytes(): number;
+  /** Resolves when a session may have come out of use; rejects with `cancelled`. */
+  nextIdle(signal: AbortSignal): Promise<void>;
+  /** To be called when a session may have come out of use. */
+  onIdle(): void;
+}
+
 export interface RoomRequest {
   readonly contextTokens: number;
   /** Ways to have it, the best first, with the memory that is free now; at least one. */
   readonly plan: () => Promise<readonly MemoryPlan[]>;
-  /** What `freeSomething` would free in the end, or less. */
-  readonly freeableBytes: () => number;
-  /** Frees something that is held for nobody at the moment; false when there is nothing left. */
-  readonly freeSomething: () => Promise<boolean>;
+  readonly memory: Pick<SharedMemory, "freeableBytes" | "freeSomething">;
 }
 
 /**
@@ -22,10 +33,10 @@ export interface RoomRequest {
 export async function ensureRoom(request: RoomRequest): Promise<MemoryPlan> {
   for (;;) {
     const plans = await request.plan();
-    const freeableBytes = request.freeableBytes();
+    const freeableBytes = request.memory.freeableBytes();
     const best = plans.find((plan) => plan.requiredBytes <= plan.availableBytes + freeableBytes);
     if (best && fits(best)) return best;
-    if (await request.freeSomething()) continue;
+    if (await request.memory.freeSomething()) continue;
     const now = plans.find(fits);
     if (now) return now;
     throw refusal(request.contextTokens, plans);

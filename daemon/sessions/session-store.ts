@@ -14,10 +14,7 @@ export interface Engines {
 }
 
 /** What tells sessions apart, and what a new one needs. */
-export type SessionKey = Omit<
-  SessionOptions,
-  "freeSomething" | "freeableBytes" | "comingBytes" | "nextIdle" | "onIdle"
->;
+export type SessionKey = Omit<SessionOptions, "memory">;
 
 export class SessionStore {
   readonly #sessions = new Map<string, Session>();
@@ -44,12 +41,14 @@ export class SessionStore {
     if (known) return known;
     const session: Session = new Session({
       ...options,
-      freeableBytes: () => this.#freeableBytes(session),
-      freeSomething: () => this.freeOne(session),
-      comingBytes: () => this.#comingBytes(session),
-      nextIdle: (signal) => this.#nextIdle(signal),
-      onIdle: () => {
-        for (const wake of this.#waiting.splice(0)) wake();
+      memory: {
+        freeableBytes: () => this.#freeableBytes(session),
+        freeSomething: () => this.freeOne(session),
+        comingBytes: () => this.#comingBytes(session),
+        nextIdle: (signal) => this.#nextIdle(signal),
+        onIdle: () => {
+          for (const wake of this.#waiting.splice(0)) wake();
+        },
       },
     });
     this.#sessions.set(key, session);

@@ -12,7 +12,7 @@ import { abortable } from "./abortable.ts";
 import { changesSince, listChanges, type PackBasis } from "./context-changes.ts";
 import type { LoadedEngine } from "./engine-pool.ts";
 import type { HeldPrefix } from "./held-prefix.ts";
-import { ensureRoom, isBelow } from "./memory-plan.ts";
+import { ensureRoom, isBelow, type SharedMemory } from "./memory-plan.ts";
 import { phaseRecord } from "./phase-record.ts";
 import { chunkTokens, prefill, reusableTokens } from "./prefill.ts";
 import type { ResolvedPrefill } from "./prefill-settings.ts";
@@ -36,16 +36,7 @@ export interface SessionOptions {
   readonly prefill: ResolvedPrefill;
   readonly tokenCache: TokenCache;
   readonly scheduler: Scheduler;
-  /** What `freeSomething` would free in the end, or less. */
-  readonly freeableBytes: () => number;
-  /** Frees memory that other sessions hold for nobody at the moment; false when there is nothing left to free. */
-  readonly freeSomething: () => Promise<boolean>;
-  /** What `freeSomething` will be able to free when the requests that run now are done, or less. */
-  readonly comingBytes: () => number;
-  /** Resolves when a session may have come out of use; rejects with `cancelled`. */
-  readonly nextIdle: (signal: AbortSignal) => Promise<void>;
-  /** Called when this session may have come out of use. */
-  readonly onIdle: () => void;
+  readonly memory: SharedMemory;
 }
 
 /** What a prefill did for the request that waited for it. */
@@ -142,7 +133,7 @@ export class Session {
     } finally {
       this.#users -= 1;
       this.#lastUsedAt = Date.now();
-      this.#options.onIdle();
+      this.#options.memory.onIdle();
     }
   }
 
@@ -226,7 +217,7 @@ export class Session {
       return await this.#move;
     } finally {
       this.#move = null;
-      this.#options.onIdle();
+      this.#options.memory.onIdle();
     }
   }
 
@@ -276,7 +267,7 @@ export class Session {
     this.#prefill = { identity: basis.pack.identity, task };
     void task.over().then(() => {
       this.#prefill = null;
-      this.#options.onIdle();
+      this.#options.memory.onIdle();
     });
   }
 
@@ -290,7 +281,7 @@ export class Session {
     signal: AbortSignal,
     report: Report,
   ): Promise<PrefillOutcome> {
-    const { scheduler, contextTokens, freeableBytes, freeSomething } = this.#options;
+    const { scheduler, contextTokens, memory } = this.#options;
     const { tokens } = basis.pack;
     const plannedTokens = Math.min(contextTokens, tokens.length + reservedQuestionTokens + reservedAnswerTokens);
     let cachedTokens = reusableTokens(this.#held, tokens);
@@ -323,7 +314,7 @@ export class Session {
       let isPlanned = false;
       try {
         const plan = (): Promise<readonly MemoryPlan[]> => ways(reused);
-        way = await ensureRoom({ contextTokens: plannedTokens, plan, freeableBytes, freeSomething });
+        way = await ensureRoom({ contextTokens: plannedTokens, plan, memory });
         isPlanned = true;
         if (held?.isStowed) await this.#restore(held, report);
       } catch (thrown) {
@@ -371,15 +362,15 @@ export class Session {
     signal: AbortSignal,
     report: Report,
   ): Promise<"after waiting" | "now" | "never"> {
-    const { comingBytes, freeableBytes, nextIdle } = this.#options;
-    const coming = comingBytes();
-    const mostBytes = coming + freeableBytes();
+    const { memory } = this.#options;
+    const coming = memory.comingBytes();
+    const mostBytes = coming + memory.freeableBytes();
     if (!plans.some((plan) => plan.requiredBytes <= plan.availableBytes + mostBytes)) return "never";
     if (coming === 0) return "now";
     report(phaseRecord("queued", { totalTokens, queuePosition: 1 }));
     this.#waitsForRoom = true;
     try {
-      await nextIdle(signal);
+      await memory.nextIdle(signal);
     } finally {
       this.#waitsForRoom = false;
     }
