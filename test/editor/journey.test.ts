@@ -40,7 +40,7 @@ describe("a person", { timeout: 180_000 }, () => {
   it("opens Longsight and sees what there is to read, before anything is read", async () => {
     ask = await AskPage.show(bench);
     await expect.poll(() => ask.contextLine()).toMatch(/^[\d.]+K of [\d.]+K tokens · \d+ files/);
-    expect(await ask.readState()).toContain("Not read yet · 1 left out");
+    await expect.poll(() => ask.readState()).toContain("Not read yet · 1 left out");
     await expect.poll(() => bench.treeRows("Context")).toContain(".envout: secret");
     await bench.picture("opened");
   });
@@ -135,7 +135,7 @@ describe("a person", { timeout: 180_000 }, () => {
     await bench.picture("folder-in");
     const found = await ask.ask("where is statusRequest defined?");
     expect(found.places[0]).toBe(`protocol/status.ts:${lineOf("protocol/status.ts", "const statusRequest")}`);
-    expect(await ask.readState()).toContain("Read ·");
+    await expect.poll(() => ask.readState()).toContain("Read ·");
     // Out and in again without a question between: nothing has to be read anew.
     const whole = await ask.usedTokens();
     await tick.click();
@@ -143,7 +143,7 @@ describe("a person", { timeout: 180_000 }, () => {
     await row(/^protocol.*out: excluded/);
     await tick.click();
     await expect.poll(() => ask.usedTokens()).toBe(whole);
-    expect(await ask.readState()).toContain("Read ·");
+    await expect.poll(() => ask.readState()).toContain("Read ·");
     expect(reusedTokens((await ask.ask("what does statusRequest do?")).figures)).toBe(await ask.usedTokens());
   });
 
